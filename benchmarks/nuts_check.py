@@ -6,8 +6,9 @@ The engine integrates every offset on grids and draws the few curve parameters b
 importance sampling. Here the model that ``cegain/likelihood.py`` states is written
 again with every model's effective compute and every family's slope as unknowns, and
 sampled by NUTS. Only the shared offset of a family is summed out, in closed form:
-normal given normal. What the engine approximates is exact here: slopes of families are
-not seven nodes, errors of compute are not rounded, and nothing has a grid or an edge.
+normal given normal, and drawn back for the families of the compared base models. What
+the engine approximates is exact here: slopes of families are not nodes, errors of
+compute are not rounded, and nothing has a grid or an edge.
 
 Two samplers agree only up to their Monte-Carlo errors, so both are measured. NUTS:
 from the effective sample size at each quantile. The engine: from the spread between
@@ -47,7 +48,9 @@ from scipy.stats import beta
 from cegain import posterior as engine
 from cegain.anchors import Measurement, draw_gain
 from cegain.curves import LINK_INDEX, LINKS, CurveData, CurveDraws, Floats
-from cegain.likelihood import observe
+from cegain.families import FamilyDraws, draw_family
+from cegain.likelihood import MOST_SPREAD
+from cegain.observations import OWN_SLOPE, observe
 from cegain.records import Registry
 from cegain.registry import load_registry
 from cegain.resampling import quantiles
@@ -73,7 +76,7 @@ CASES = {
     ),
 }
 
-Gains = dict[str, Measurement]
+Gains = dict[str, tuple[Measurement, str]]  # and the family of the base model
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class Drawn:
 
     draws: CurveDraws
     slope_sd: Floats
+    families: dict[str, FamilyDraws]
     cpu_seconds: float
     notes: dict[str, float]
 
@@ -125,8 +129,8 @@ def _link(tools: Any, name: str) -> tuple[Any, Any, Any]:
 class LatentModel:
     """One link on one series as a joint density of parameters and offsets.
 
-    Unknowns: ``curve``, standard normal a priori but for the location in decades and
-    the log of the slopes' spread; ``slopes``, standard normal, of families of three or
+    Unknowns: ``curve``, standard normal a priori but for the location in decades;
+    ``slopes``, standard normal, of families of three or
     more; ``place`` of every model: its effective compute, or, where its score pins it,
     where it lies on the link, which NUTS explores faster (hence the Jacobian).
     """
@@ -167,8 +171,8 @@ class LatentModel:
             floor = 0.5 * (floor + self.jnp.sqrt(floor**2 + 0.004**2))
         middle = curve[..., 0] - self.quantile(self.share, shape) / slope
         found = {"slope": slope, "floor": floor, "midpoint": middle, "shape": shape}
-        found["slope_sd"] = engine.SLOPE_SD * self.jnp.exp(curve[..., 6])
-        for column, name in enumerate(("family_sd", "model_sd", "score_sd"), start=3):
+        scatter = ("family_sd", "model_sd", "score_sd", "slope_sd")
+        for column, name in enumerate(scatter, start=3):
             found[name] = lognormal(column, getattr(engine, name.upper()))
         return found
 
@@ -177,17 +181,14 @@ class LatentModel:
         jnp, seen, curve = self.jnp, self.seen, unknown["curve"]
         p = self.parameters(curve)
         outside = jnp.maximum(0.0, jnp.maximum(self.low - curve[0], curve[0] - self.high))
-        normal = jnp.concatenate([curve[1:6], curve[7:]])
-        prior = -0.5 * jnp.sum(normal**2) - 8.0 * outside**2
+        prior = -0.5 * jnp.sum(curve[1:] ** 2) - 8.0 * outside**2
         prior += engine.SLOPE[1] * curve[1]  # location flat in logits
-        prior += curve[6] - 0.5 * jnp.exp(2.0 * curve[6])  # half-normal, on the log scale
-        place = unknown["place"]
-        theta = jnp.where(self.pinned, p["midpoint"] + place / p["slope"], place)
+        theta = self.places(p, unknown["place"])
         jacobian = -int(np.sum(self.pinned)) * jnp.log(p["slope"])
         centre = seen.x
         if seen.n_sloped_families:
             prior += -0.5 * jnp.sum(unknown["slopes"] ** 2)
-            spread = jnp.minimum(p["slope_sd"], 1.5)
+            spread = jnp.minimum(p["slope_sd"], MOST_SPREAD)
             factor = jnp.expm1(spread * unknown["slopes"])[self.sloped]
             centre = centre + jnp.where(self.sloped_member, factor * seen.within, 0.0)
         gap = theta - centre
@@ -196,6 +197,27 @@ class LatentModel:
         noise = seen.variance + p["score_sd"] ** 2
         scores = -0.5 * jnp.sum((seen.score - fitted) ** 2 / noise + jnp.log(noise))
         return -(prior + jacobian + scores + self.offsets(gap, p["family_sd"], p["model_sd"]))
+
+    def places(self, p: Mapping[str, Any], place: Any) -> Any:
+        """Effective computes (..., N) from curve parameters (...) and the unknown places."""
+        middle, slope = p["midpoint"][..., None], p["slope"][..., None]
+        return self.jnp.where(self.pinned, middle + place / slope, place)
+
+    def shared(
+        self, name: str, p: Mapping[str, Floats], found: Mapping[str, Floats], seed: int
+    ) -> FamilyDraws:
+        """Offset and slope of one family with a slope of its own, from samples (S, ...)."""
+        seen = self.seen
+        (rows,) = np.nonzero(seen.family == self.data.families.index(name))
+        spread = np.minimum(p["slope_sd"], MOST_SPREAD)
+        log_slope = spread * found["slopes"][:, self.sloped[rows[0]]]
+        theta = np.asarray(self.places(p, found["place"]))[:, rows]
+        gap = theta - seen.x[rows] - np.expm1(log_slope)[:, None] * seen.within[rows]
+        own = p["model_sd"][:, None] ** 2 + seen.compute_sd[rows] ** 2
+        variance = 1.0 / (p["family_sd"] ** -2 + np.sum(1.0 / own, axis=1))
+        luck = np.random.default_rng(seed).standard_normal(variance.size)
+        offset = variance * np.sum(gap / own, axis=1) + np.sqrt(variance) * luck
+        return FamilyDraws(float(seen.origin + seen.x[rows].mean()), offset, log_slope)
 
     def offsets(self, gap: Any, family_sd: Any, model_sd: Any) -> Any:
         """Log density of whole offsets, the part each family shares summed out."""
@@ -219,7 +241,7 @@ class LatentModel:
         return found | ({"slopes": 0.3 * rng.standard_normal(size)} if size[1] else {})
 
 
-def by_nuts(tools: Any, data: CurveData, link: str, seed: int) -> Drawn:
+def by_nuts(tools: Any, data: CurveData, link: str, families: set[str], seed: int) -> Drawn:
     """Draws of one link by NUTS, chain after chain."""
     began = time.process_time()
     model = LatentModel(tools, data, link)
@@ -236,6 +258,8 @@ def by_nuts(tools: Any, data: CurveData, link: str, seed: int) -> Drawn:
     found = model.parameters(by_chain["curve"])
     p = {name: np.array(value, dtype=np.float64).ravel() for name, value in found.items()}
     seconds = time.process_time() - began
+    flat = {name: v.reshape(-1, v.shape[-1]) for name, v in by_chain.items()}
+    kin = {name: model.shared(name, p, flat, seed) for name in sorted(families)}
     p["midpoint"] += model.seen.origin
     p["ceiling"], slope_sd = np.full(p["slope"].size, data.ceiling), p.pop("slope_sd")
     draws = CurveDraws(link=np.full(slope_sd.size, LINK_INDEX[link]), **p)
@@ -245,19 +269,24 @@ def by_nuts(tools: Any, data: CurveData, link: str, seed: int) -> Drawn:
     notes["worst_rhat"] = max(rhat(v).max() for v in known)
     notes["least_ess"] = min(ess(v).min() for v in known)
     notes = {name: round(float(value), 4) for name, value in notes.items()}
-    return Drawn(draws, slope_sd, seconds, notes)
+    return Drawn(draws, slope_sd, kin, seconds, notes)
 
 
-def by_engine(data: CurveData, link: str, seed: int) -> Drawn:
+def by_engine(data: CurveData, link: str, families: set[str], seed: int) -> Drawn:
     """As many draws of one link by one run of the engine."""
     began = time.process_time()
     found = engine.draw_posterior(data, links=(link,), draws=CHAINS * KEPT, seed=seed)
-    notes = {"ess": found.effective_draws[0]}
-    return Drawn(found.draws, found.slope_sd, time.process_time() - began, notes)
+    notes, seconds = {"ess": found.effective_draws[0]}, time.process_time() - began
+    kin = {}
+    for name in sorted(families):
+        told = draw_family(found.draws, found.slope_sd, data, name, seed=seed)
+        assert told is not None
+        kin[name] = told
+    return Drawn(found.draws, found.slope_sd, kin, seconds, notes)
 
 
-def measurement(registry: Registry, slug: str, case: str) -> Measurement:
-    """One comparison on a fitted model of a series, as the numbers a gain is drawn from."""
+def measurement(registry: Registry, slug: str, case: str) -> tuple[Measurement, str]:
+    """One comparison on a fitted model of a series, as numbers, and the model's family."""
     enhancement, name, variant = (*case.split(), None)[:3]
     (found,) = (
         c
@@ -269,7 +298,8 @@ def measurement(registry: Registry, slug: str, case: str) -> Measurement:
     x, error = float(data.log10_compute[row]), float(data.compute_sd[row])
     items = base.n_items or usual, enhanced.n_items or usual
     luck = found.paired_se, found.mixed_sources
-    return Measurement(x, error, base.score, enhanced.score, *items, *luck)
+    measured = Measurement(x, error, base.score, enhanced.score, *items, *luck)
+    return measured, data.families[data.family[row]]
 
 
 def quantities(data: CurveData, gains: Gains, drawn: Drawn, seed: int) -> dict[str, Floats]:
@@ -283,8 +313,11 @@ def quantities(data: CurveData, gains: Gains, drawn: Drawn, seed: int) -> dict[s
     for score in np.quantile(data.score, [0.5, 0.95]):
         found[f"compute at {score:.3f}"] = draws.log10_compute(score)
     how: dict[str, Any] = {"chance": data.chance, "seed": seed, "slope_sd": drawn.slope_sd}
-    for name, measured in gains.items():
-        found[f"gain {name}"] = draw_gain(draws, measured, **how).log10_gain
+    for family, kin in drawn.families.items():
+        found |= {f"offset of {family}": kin.offset, f"log slope of {family}": kin.log_slope}
+    for name, (measured, family) in gains.items():
+        own = drawn.families.get(family)
+        found[f"gain {name}"] = draw_gain(draws, measured, family=own, **how).log10_gain
     return found
 
 
@@ -301,11 +334,13 @@ def nuts_errors(tools: Any, values: Floats) -> Floats:
 
 def compare(tools: Any, data: CurveData, link: str, gains: Gains) -> Any:
     """One link on one series: every quantity from NUTS, from runs as shipped, from a long run."""
-    nuts = by_nuts(tools, data, link, SEED)
+    size = dict(zip(data.families, np.bincount(data.family), strict=True))
+    families = {name for _, name in gains.values() if size[name] >= OWN_SLOPE}
+    nuts = by_nuts(tools, data, link, families, SEED)
     seeds = range(SEED, SEED + RUNS)
-    runs = [by_engine(data, link, seed) for seed in seeds]
+    runs = [by_engine(data, link, families, seed) for seed in seeds]
     with patch.object(engine, "_FIRST", LONG[0]), patch.object(engine, "_SECOND", LONG[1]):
-        long = by_engine(data, link, SEED)
+        long = by_engine(data, link, families, SEED)
     exact = [quantities(data, gains, nuts, seed) for seed in seeds]
     single = [quantities(data, gains, run, seed) for run, seed in zip(runs, seeds, strict=True)]
     many = [quantities(data, gains, long, seed) for seed in seeds]

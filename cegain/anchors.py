@@ -23,7 +23,8 @@ import numpy as np
 from scipy.special import betaincinv, ndtr
 
 from cegain.curves import CurveDraws, Floats
-from cegain.likelihood import UNKNOWN_ITEMS
+from cegain.families import FamilyDraws
+from cegain.observations import UNKNOWN_ITEMS
 
 SLOPE_SPREAD = 0.2  # of the log slope between families, where it is not estimated
 # Noise of a score beyond that of its items: one harness; two publications; at the
@@ -125,17 +126,28 @@ def _binomial_variance(score: float, items: float | None) -> float:
     return max(score * (1.0 - score), _LEAST_VARIANCE) / n
 
 
-def _base_offsets(draws: CurveDraws, base: Measurement, noise: Floats, uniform: Floats) -> Floats:
+def _base_offsets(
+    draws: CurveDraws,
+    base: Measurement,
+    family: FamilyDraws | None,
+    noise: Floats,
+    uniform: Floats,
+) -> Floats:
     """Offset of the base model in decades, drawn given its score and its compute.
 
-    Population of offsets times the likelihood of the score, on cells that span what
-    both allow, inverted at ``uniform``.
+    Offsets of its family where that is known, or else of all families, times the
+    likelihood of the score, on cells that span what both allow, inverted at ``uniform``.
     """
-    spread = np.sqrt(draws.family_sd**2 + draws.model_sd**2 + base.compute_sd**2)
+    spread = np.sqrt(draws.model_sd**2 + base.compute_sd**2)
+    expected = np.full(len(draws), base.log10_compute)
+    if family is None:
+        spread = np.hypot(draws.family_sd, spread)
+    else:
+        expected += family.lead(base.log10_compute)
     sd = np.sqrt(_binomial_variance(base.baseline, base.baseline_items) + noise**2)
     reach = _REACH * spread
-    least = draws.log10_compute(base.baseline - 5.0 * sd) - base.log10_compute
-    most = draws.log10_compute(base.baseline + 5.0 * sd) - base.log10_compute
+    least = draws.log10_compute(base.baseline - 5.0 * sd) - expected
+    most = draws.log10_compute(base.baseline + 5.0 * sd) - expected
     low, high = np.maximum(least, -reach), np.minimum(most, reach)
     # score and compute contradict each other: believe the score, as near as it allows
     low = np.where(least > reach, least, np.where(most < -reach, most - spread, low))
@@ -145,7 +157,7 @@ def _base_offsets(draws: CurveDraws, base: Measurement, noise: Floats, uniform: 
     low, high = np.where(np.isneginf(high), -reach, low), np.where(np.isneginf(high), -reach, high)
     width = (high - low) / _CELLS
     middles = low[:, None] + width[:, None] * (np.arange(_CELLS) + 0.5)
-    misfit = (draws.score(base.log10_compute + middles) - base.baseline) / sd[:, None]
+    misfit = (draws.score(expected[:, None] + middles) - base.baseline) / sd[:, None]
     exponent = -0.5 * ((middles / spread[:, None]) ** 2 + misfit**2)
     density = np.exp(np.maximum(exponent - exponent.max(axis=1, keepdims=True), -300.0))
     upper = np.cumsum(density, axis=1)
@@ -153,7 +165,8 @@ def _base_offsets(draws: CurveDraws, base: Measurement, noise: Floats, uniform: 
     cell = np.minimum(np.sum(upper < target[:, None], axis=1), _CELLS - 1)
     rows = np.arange(len(draws))
     inside = (upper[rows, cell] - target) / density[rows, cell]
-    return np.asarray(low + width * (cell + 1.0 - np.clip(inside, 0.0, 1.0)))
+    within = low + width * (cell + 1.0 - np.clip(inside, 0.0, 1.0))
+    return np.asarray(expected - base.log10_compute + within)
 
 
 def _exchanged(z: Floats) -> Floats:
@@ -188,6 +201,7 @@ def draw_gain(
     anchor: Anchor | str = Anchor.POSTERIOR,
     slope_sd: float | Floats = SLOPE_SPREAD,
     slope_seed: int | np.random.SeedSequence | None = None,
+    family: FamilyDraws | None = None,
 ) -> GainDraws:
     """Draws of log10 compute-equivalent gain of one comparison.
 
@@ -195,6 +209,8 @@ def draw_gain(
     draw: the enhanced model climbs its own family's slope, not the average one.
     ``slope_seed`` draws that slope; gains of one family on one curve should share it,
     because they climb the same one. Without it the slope is this comparison's own.
+    ``family`` is what other sizes of the base model's family on this curve say: its
+    slope then replaces one drawn blindly, and its offset helps the posterior anchor.
     For one seed the gain rises with the enhanced score, draw by draw.
     """
     anchor = Anchor(anchor)
@@ -220,7 +236,7 @@ def draw_gain(
         spread = np.sqrt(draws.family_sd**2 + draws.model_sd**2 + measured.compute_sd**2)
         offset = spread * z_base
         if anchor is Anchor.POSTERIOR:
-            offset = _base_offsets(draws, measured, base_noise, ndtr(z_base))
+            offset = _base_offsets(draws, measured, family, base_noise, ndtr(z_base))
         base = measured.log10_compute + offset
         # the part of the misfit that is luck with the items of the baseline
         error = (draws.score(base) - measured.baseline) * v0 / (v0 + base_noise**2)
@@ -233,6 +249,7 @@ def draw_gain(
         enhanced_score = measured.enhanced + shared * error + own * z_enhanced
     enhanced_score = np.clip(enhanced_score + noise * z_extra, 0.0, 1.0)
     reached = draws.log10_compute(enhanced_score)
-    factor = np.exp(np.asarray(slope_sd) * z_slope)
-    gain = _difference(reached, base, z_slope) * factor
+    log_slope = -np.asarray(slope_sd) * z_slope if family is None else family.log_slope
+    # so many decades on the average family's curve are fewer on a steeper one
+    gain = _difference(reached, base, z_slope) * np.exp(-log_slope)
     return GainDraws(gain, reached, np.asarray(base - measured.log10_compute), at_floor)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cegain.curves import LINK_INDEX, LINKS, CurveData, CurveDraws, Floats
-from cegain.likelihood import UNKNOWN_ITEMS, calibrate_compute
+from cegain.observations import UNKNOWN_ITEMS, calibrate_compute
 from cegain.resampling import Weights, cluster_weights
 from cegain.solver import FitStatus, Solution, solve
 from cegain.solver_moments import SOLVER_LINKS

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 from cegain.anchors import in_floor_zone
-from cegain.likelihood import UNKNOWN_ITEMS
+from cegain.observations import UNKNOWN_ITEMS
 from cegain.records import Arm, Comparison, Point, Series
 
 SMALL_SERIES = 8  # models below which other families may serve for a bound
@@ -75,7 +75,7 @@ def measured_bound(
     )
     chance = series.settings.chance
     if all(
-        in_floor_zone(arm.score, arm.n_items or series.settings.n_items, chance)
+        in_floor_zone(arm.score, series.items_of(arm), chance)
         for arm in (comparison.baseline, comparison.enhanced)
     ):
         return BoundRefusal("both scores are at the floor")
@@ -104,7 +104,7 @@ def score_variance(arm: Arm | Point, series: Series) -> float:
     """
     if arm.score_se is not None and arm.score_se > 0:
         return arm.score_se**2
-    n = arm.n_items or series.settings.n_items or UNKNOWN_ITEMS
+    n = series.items_of(arm) or UNKNOWN_ITEMS
     p = (arm.score * n + 0.5) / (n + 1)
     return p * (1 - p) / n
 

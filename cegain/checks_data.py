@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from cegain.checks import ELSEWHERE, Finding, Path, check, enhancement_file, run_checks
-from cegain.likelihood import UNKNOWN_ITEMS
+from cegain.observations import UNKNOWN_ITEMS
 from cegain.records import (
     Arm,
     BenchmarkSettings,

@@ -207,9 +207,15 @@ class CurveData:
 
     def without_family(self, family: str) -> CurveData:
         """The same data with every model of one family left out."""
-        keep = self.family != self.families.index(family)
+        return self._only(self.family != self.families.index(family))
+
+    def without_model(self, model: str) -> CurveData:
+        """The same data with one model left out."""
+        return self._only(np.array([name != model for name in self.models]))
+
+    def _only(self, keep: NDArray[np.bool_]) -> CurveData:
         names = tuple(name for name, kept in zip(self.models, keep, strict=True) if kept)
-        left = [name for name in self.families if name != family]
+        left = [self.families[i] for i in np.unique(self.family[keep])]
         index = np.array([left.index(self.families[i]) for i in self.family[keep]], dtype=np.int64)
         return CurveData(
             names,

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from cegain import formatting
 from cegain.anchors import SLOPE_SPREAD, Anchor, Measurement, draw_gain, in_floor_zone
 from cegain.bounds import BoundRefusal, MeasuredBound, measured_bound
-from cegain.likelihood import UNKNOWN_ITEMS
+from cegain.observations import UNKNOWN_ITEMS
 from cegain.records import Comparison
 from cegain.resampling import interval, quantiles, seed_for, share
 from cegain.scaling import COMPUTE_SD, SEED, FitStatus, ScalingFit, effective_items
 
-GAIN_METHOD = 2
+GAIN_METHOD = 3
 LEVEL = 0.90
 SATURATED = 0.985
 
@@ -182,6 +182,7 @@ def estimate_gain(
         slope_sd=SLOPE_SPREAD if fit.slope_sd is None else fit.slope_sd,
         seed=seed_for("gain", series.slug, model.model, comparison.variant or "", root=seed),
         slope_seed=seed_for("slope", series.slug, model.family, root=seed),
+        family=None if fit.families is None else fit.families.of(model.family),
     )
     verdict, reason = _verdict(result.log10_gain, model.log10_compute, comparison, fit)
     if verdict is Verdict.NOT_ESTIMABLE:
@@ -262,7 +263,7 @@ def _flags(comparison: Comparison, fit: ScalingFit) -> tuple[str, ...]:
         flags.append("baseline near the ceiling")
     if comparison.mixed_sources:
         flags.append("the two scores come from different sources")
-    items = comparison.enhanced.n_items or series.settings.n_items
+    items = series.items_of(comparison.enhanced)
     if items is None:
         flags.append(f"number of items not stated ({UNKNOWN_ITEMS} assumed)")
     elif items < 100:

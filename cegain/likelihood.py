@@ -16,6 +16,7 @@ matrix product does the convolution with the model offsets.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -23,14 +24,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from cegain.curves import CurveData, Floats, Link
-
-# Items assumed where a source does not say how many there were.
-UNKNOWN_ITEMS = 250.0
-# Half a point of harness noise is always there; it also keeps near-zero scores,
-# whose binomial error vanishes, from making the likelihood needle-sharp.
-HARNESS_SD = 0.005
-_LEAST_VARIANCE = 1e-3  # of one item, so that a score of exactly 0 is not certain
+from cegain.curves import Floats, Link
+from cegain.observations import Observations
 
 _REACH = 5.0  # standard deviations of offset considered either side
 _EDGE = 5.0  # the same for the family grid
@@ -44,13 +39,14 @@ _MOST_CELLS = 2**23  # of one grid: beyond, vectors go one by one, for 16 have t
 _TINY = 1e-300
 _LIMIT = 300.0  # of exponents: e^-300 is nothing, and not yet slow
 _FAR = 20.0
-# Log slopes of families, in standard deviations, and the weights of these nodes.
 _SPLINE_VARIANCE = 1.0 / 3.0
+# Log slopes of families, in standard deviations, and the weights of these nodes. Their
 # spacing matters more than reach: at 0.9 sd the sum missed families whose scores pin
 # their own slope, by up to 0.3 nats; at 0.45 it is within 0.05
 _SLOPE_NODES = np.linspace(-2.7, 2.7, 13)
 _SLOPE_LOG_WEIGHTS = -0.5 * _SLOPE_NODES**2 - np.log(np.sum(np.exp(-0.5 * _SLOPE_NODES**2)))
-_OWN_SLOPE = 3  # members from which a family tells something about its own slope
+MOST_SPREAD = 1.5  # of log slopes: beyond, members would leave the grid
+_LEAST_WIDTH = 0.25  # of a slope told by its family: what the nodes above can still tell
 # Multiplications in one matrix product. Larger ones are split over threads by the
 # linear-algebra library, which is slower here and lets the machine change last digits.
 _SMALL_PRODUCT = 400_000
@@ -76,93 +72,6 @@ class Curves:
     def take(self, rows: NDArray[np.int64]) -> Curves:
         """Some of the parameter vectors."""
         return Curves(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
-
-
-@dataclass(frozen=True)
-class Observations:
-    """A series made ready: centred, calibrated, members of a family side by side.
-
-    ``x``, ``compute_sd``, ``score`` and ``variance`` have shape (N,). The first
-    ``n_shared`` rows belong to families of two or more, which start at ``starts``;
-    the others stand alone. ``within`` is x minus the mean of its family.
-    ``noise_levels`` are the distinct values of compute_sd among the shared rows,
-    ``noise_index`` the one each has.
-    """
-
-    origin: float
-    x: Floats
-    within: Floats
-    compute_sd: Floats
-    score: Floats
-    variance: Floats
-    n_shared: int
-    n_sloped: int
-    n_sloped_families: int
-    starts: NDArray[np.int64]
-    largest_family: int
-    noise_levels: Floats
-    noise_index: NDArray[np.int64]
-
-
-def calibrate_compute(x: Floats, compute_sd: Floats) -> tuple[Floats, Floats]:
-    """Replace recorded computes by their expectation given that they carry errors.
-
-    Regression calibration: errors in x flatten a curve; shrinking each x towards
-    the mean by its own reliability undoes that. Returns x and the error left.
-    """
-    spread = float(np.var(x)) if x.size > 1 else 0.0
-    if spread <= 0.0:
-        return x, compute_sd
-    true = max(spread - float(np.mean(compute_sd**2)), 0.2 * spread)
-    reliability = true / (true + compute_sd**2)
-    centre = float(np.mean(x))
-    return centre + reliability * (x - centre), np.sqrt(reliability) * compute_sd
-
-
-def observe(data: CurveData) -> Observations:
-    """Put a series in a canonical order and scale, so that neither matters later."""
-    data.require_sound()
-    known = np.isfinite(data.n_items) & (data.n_items > 0)
-    items = np.where(known, data.n_items, UNKNOWN_ITEMS)
-    origin = float(np.median(data.log10_compute))
-    # rounding makes the problem identical, bit for bit, in any unit of compute
-    x = np.round(data.log10_compute - origin, 9)
-    names = np.array(data.models, dtype=str)
-    order = np.lexsort((names, data.compute_sd, items, data.score, x))
-    family = data.family[order]
-    _, first, inverse, size = np.unique(
-        family, return_index=True, return_inverse=True, return_counts=True
-    )
-    # large families first, single models last; within, by smallest member
-    rank = np.minimum(size, _OWN_SLOPE)[inverse]
-    order = order[np.lexsort((np.arange(len(data)), first[inverse], -rank))]
-    family = data.family[order]
-    score, items = data.score[order], items[order]
-    x, compute_sd = calibrate_compute(x[order], np.round(data.compute_sd[order], 3))
-    n_shared = int(np.sum(size[size > 1]))
-    starts = np.flatnonzero(np.r_[True, family[1:] != family[:-1]])
-    starts = starts[starts < n_shared].astype(np.int64)
-    ends = np.r_[starts[1:], n_shared][: starts.size]
-    within = np.zeros(len(data))
-    for start, end in zip(starts, ends, strict=True):
-        within[start:end] = x[start:end] - x[start:end].mean()
-    levels, index = np.unique(np.round(compute_sd[:n_shared], 2), return_inverse=True)
-    variance = np.maximum(score * (1.0 - score), _LEAST_VARIANCE) / items + HARNESS_SD**2
-    return Observations(
-        origin=origin,
-        x=x,
-        within=within,
-        compute_sd=compute_sd,
-        score=score,
-        variance=variance,
-        n_shared=n_shared,
-        n_sloped=int(np.sum(size[size >= _OWN_SLOPE])),
-        n_sloped_families=int(np.sum(size >= _OWN_SLOPE)),
-        starts=starts,
-        largest_family=int(size.max()),
-        noise_levels=levels,
-        noise_index=index.astype(np.int64),
-    )
 
 
 @lru_cache(maxsize=32)
@@ -264,8 +173,13 @@ def _spread_on_grid(position: Floats, weight: Floats, size: int) -> Floats:
     return total.reshape(*position.shape[:2], size)
 
 
-def _families(curves: Curves, seen: Observations, mass: Floats, step: Floats, half: int) -> Floats:
-    """Log likelihood of all families of two or more, (S,), from masses (S, n, nodes)."""
+def _member_logs(
+    curves: Curves, seen: Observations, mass: Floats, step: Floats, half: int
+) -> Floats:
+    """Log likelihood of each member of a family, (S, n, J), from masses (S, n, nodes).
+
+    The last axis runs over offsets of the family, from ``half`` steps down to minus that.
+    """
     outer = mass.shape[2] // 2
     size = 2 * half + 1
     logs = np.empty((*mass.shape[:2], size))
@@ -284,29 +198,43 @@ def _families(curves: Curves, seen: Observations, mass: Floats, step: Floats, ha
         for first in range(0, which.size, block):
             rows = which[first : first + block]
             logs[:, rows] = mass[:, rows] @ matrix
-    np.log(np.maximum(logs, _TINY, out=logs), out=logs)
-    # families of three or more have a slope of their own, the others share one
+    return np.asarray(np.log(np.maximum(logs, _TINY, out=logs), out=logs))
+
+
+def _families(curves: Curves, seen: Observations, logs: Floats, step: Floats) -> list[Floats]:
+    """Log density of what each family shares, from the logs of its members (S, n, J).
+
+    Each array has shape (S, families, slopes, J). Families without a slope of their own
+    have but one.
+    """
     n, families = seen.n_sloped, seen.n_sloped_families
     parts = []
     if families:
-        parts.append(_sloped(curves, seen, logs[:, :n], step, seen.starts[:families]))
+        sloped = _sloped(curves, seen, logs[:, :n], step, seen.starts[:families], _SLOPE_NODES)
+        parts.append(sloped + _SLOPE_LOG_WEIGHTS[:, None])
     if families < seen.starts.size:
         plain = np.add.reduceat(logs[:, n:], seen.starts[families:] - n, axis=1)
         parts.append(plain[:, :, None, :])
+    offsets = _offset_logs(curves, step, logs.shape[2] // 2)[:, None, None, :]
+    return [part + offsets for part in parts]
+
+
+def _offset_logs(curves: Curves, step: Floats, half: int) -> Floats:
     grid = (step / curves.family_sd)[:, None] * np.arange(half, -half - 1, -1)
-    total = seen.starts.size * np.log(step / (curves.family_sd * np.sqrt(2.0 * np.pi)))
-    for part in parts:
-        joint = part - 0.5 * (grid**2)[:, None, None, :]
-        top = joint.max(axis=(2, 3))
-        relative = np.maximum(joint - top[:, :, None, None], -_LIMIT)
-        total += np.sum(np.log(np.sum(np.exp(relative), axis=(2, 3))) + top, axis=1)
-    return np.asarray(total)
+    return np.asarray(-0.5 * grid**2)
 
 
 def _sloped(
-    curves: Curves, seen: Observations, logs: Floats, step: Floats, starts: NDArray[np.int64]
+    curves: Curves,
+    seen: Observations,
+    logs: Floats,
+    step: Floats,
+    starts: NDArray[np.int64],
+    nodes: Floats,
 ) -> Floats:
     """Log likelihood of families, (S, F, slopes, J), each under several own slopes.
+
+    ``nodes`` are log slopes in their standard deviations, (slopes,) or (S, slopes).
 
     A family whose score climbs faster by a factor moves like one whose members lie
     further apart by that factor: a shift of each member's likelihood along the grid,
@@ -315,7 +243,7 @@ def _sloped(
     """
     draws, n, size = logs.shape
     logs = logs.astype(np.float32)
-    factors = np.expm1(np.minimum(curves.slope_sd, 1.5)[:, None] * _SLOPE_NODES)
+    factors = np.expm1(_spread_of_slopes(curves)[:, None] * nodes)
     shifts = factors[:, None, :] * (seen.within[:n, None] / step[:, None, None])
     reach = min(int(np.ceil(np.max(np.abs(shifts)))), size - 1)
     # the grid runs downwards, so a shift up in offset is one down in position
@@ -325,28 +253,27 @@ def _sloped(
     padded = np.pad(logs, ((0, 0), (0, 0), (reach + 2, reach + 3)), mode="edge")
     windows = sliding_window_view(padded, size + 3, axis=2)
     row, member = np.arange(draws)[:, None], np.arange(n)
-    out = np.empty((draws, starts.size, _SLOPE_NODES.size, size))
-    for q, log_weight in enumerate(_SLOPE_LOG_WEIGHTS):
-        if _SLOPE_NODES[q] == 0.0:
-            out[:, :, q] = np.add.reduceat(logs, starts, axis=1) + log_weight
+    out = np.empty((draws, starts.size, nodes.shape[-1], size))
+    for q in range(nodes.shape[-1]):
+        if not np.any(nodes[..., q]):
+            out[:, :, q] = np.add.reduceat(logs, starts, axis=1)
             continue
         window = windows[row, member, cell[:, :, q].astype(np.int64) - 1]
         moved = shares[0][:, :, q, None] * window[:, :, :size]
         for k in (1, 2, 3):
             moved += shares[k][:, :, q, None] * window[:, :, k : size + k]
-        out[:, :, q] = np.add.reduceat(moved, starts, axis=1) + log_weight
+        out[:, :, q] = np.add.reduceat(moved, starts, axis=1)
     return out
 
 
-def _chunk(link: Link, curves: Curves, seen: Observations, half: int, nodes: int) -> Floats:
+def _chunk(
+    link: Link, curves: Curves, seen: Observations, half: int, nodes: int
+) -> tuple[Floats, Floats]:
+    """Log likelihood of models without family, (S,), and of each of the others, (S, n, J)."""
     low, high, spread = _ranges(link, curves, seen)
     n, step = seen.n_shared, _EDGE * curves.family_sd / half
     outer = int(np.ceil(np.max(_REACH * spread / step[:, None]))) + 3
     count = curves.slope.size
-    if count > 1 and count * n * (2 * outer + 1) > _MOST_CELLS:
-        # a spread between families that is next to nothing, on a grid as fine as that
-        single_rows = (curves.take(np.array([row])) for row in range(count))
-        return np.concatenate([_chunk(link, one, seen, half, nodes) for one in single_rows])
     mass = np.empty((count, n, 2 * outer + 1))
     total = np.zeros(count)
     # most scores pin their model's offset; only those near floor or ceiling need many nodes
@@ -367,7 +294,7 @@ def _chunk(link: Link, curves: Curves, seen: Observations, half: int, nodes: int
             single = np.sum(weights * np.exp(exponent), axis=2)
             scale = np.log(sd * np.sqrt(2.0 * np.pi))
             total += np.sum(np.log(np.maximum(single, _TINY)) + top - scale, axis=1)
-    return total + _families(curves, seen, mass, step, half) if n else total
+    return total, _member_logs(curves, seen, mass, step, half)
 
 
 def log_likelihood(
@@ -380,6 +307,65 @@ def log_likelihood(
     """
     if not own_slopes:
         seen = replace(seen, n_sloped=0, n_sloped_families=0)
+    out = np.empty(curves.slope.size)
+    for rows, half, nodes in _chunks(curves, seen):
+        some = curves.take(rows)
+        total, logs = _chunk(link, some, seen, half, nodes)
+        step = _EDGE * some.family_sd / half
+        for joint in _families(some, seen, logs, step):
+            top = joint.max(axis=(2, 3))
+            relative = np.maximum(joint - top[:, :, None, None], -_LIMIT)
+            total += np.sum(np.log(np.sum(np.exp(relative), axis=(2, 3))) + top, axis=1)
+        scale = np.log(step / (some.family_sd * np.sqrt(2.0 * np.pi)))
+        out[rows] = total + seen.starts.size * scale
+    return out
+
+
+def draw_shared(
+    link: Link, curves: Curves, seen: Observations, uniforms: Floats
+) -> tuple[Floats, Floats]:
+    """What one family shares, drawn given its scores: offset and log slope, each (S,).
+
+    ``seen`` holds that family alone, two models at least. ``uniforms`` (3, S) choose a
+    cell of slope and offset and the place within it, in that order; cells run by slope
+    first, so that equal uniforms give neighbouring slopes.
+    """
+    offset, log_slope = np.empty(curves.slope.size), np.empty(curves.slope.size)
+    for rows, half, nodes in _chunks(curves, seen):
+        some = curves.take(rows)
+        _, logs = _chunk(link, some, seen, half, nodes)
+        step = _EDGE * some.family_sd / half
+        # once to see where the slope may lie, then on a grid as fine as that needs
+        at = np.broadcast_to(_SLOPE_NODES, (rows.size, _SLOPE_NODES.size))
+        weight = _shared(some, seen, logs, step, at).sum(axis=2)
+        weight /= weight.sum(axis=1, keepdims=True)
+        centre = np.sum(weight * at, axis=1, keepdims=True)
+        width = np.sqrt(np.sum(weight * (at - centre) ** 2, axis=1, keepdims=True))
+        at = centre + np.maximum(width, _LEAST_WIDTH) * _SLOPE_NODES
+        upper = np.cumsum(_shared(some, seen, logs, step, at).reshape(rows.size, -1), axis=1)
+        chosen = np.sum(upper < (uniforms[0, rows] * upper[:, -1])[:, None], axis=1)
+        slope, place = np.divmod(np.minimum(chosen, upper.shape[1] - 1), 2 * half + 1)
+        within = uniforms[1:, rows] - 0.5
+        z = at[np.arange(rows.size), slope] + (at[:, 1] - at[:, 0]) * within[0]
+        log_slope[rows] = _spread_of_slopes(some) * z
+        offset[rows] = step * (half - place + within[1])
+    return offset, log_slope
+
+
+def _shared(curves: Curves, seen: Observations, logs: Floats, step: Floats, at: Floats) -> Floats:
+    """Density of a single family's slope, at (S, slopes) nodes, and offset: (S, slopes, J)."""
+    found = _sloped(curves, seen, logs, step, seen.starts, at)[:, 0]
+    found += _offset_logs(curves, step, logs.shape[2] // 2)[:, None, :] - 0.5 * at[:, :, None] ** 2
+    found -= found.max(axis=(1, 2), keepdims=True)
+    return np.asarray(np.exp(np.maximum(found, -_LIMIT)))
+
+
+def _spread_of_slopes(curves: Curves) -> Floats:
+    return np.minimum(curves.slope_sd, MOST_SPREAD)
+
+
+def _chunks(curves: Curves, seen: Observations) -> Iterator[tuple[NDArray[np.int64], int, int]]:
+    """Parameter vectors to handle together, half their family grid and their nodes."""
     narrow = np.sqrt(curves.model_sd**2 + float(seen.compute_sd.min()) ** 2)
     # a family of n members pins its offset n^-1/2 times as tightly
     step = narrow * min(_STEP, 1.25 / np.sqrt(seen.largest_family))
@@ -387,9 +373,14 @@ def log_likelihood(
     ratio = np.hypot(curves.family_sd, narrow) / narrow
     nodes = 8 * np.ceil(np.clip(12.0 * ratio, 16.0, 72.0) / 8.0)
     order = np.lexsort((nodes, half))
-    out = np.empty(curves.slope.size)
-    for start in range(0, order.size, _CHUNK):
+    whole = curves.family_sd**2 + curves.model_sd**2 + float(seen.compute_sd.max()) ** 2
+    wide = np.sqrt(whole) / curves.family_sd
+    start = 0
+    while start < order.size:
         rows = order[start : start + _CHUNK]
-        largest = int(half[rows].max()), int(nodes[rows].max())
-        out[rows] = _chunk(link, curves.take(rows), seen, *largest)
-    return out
+        largest = int(half[rows].max())
+        if 2.0 * rows.size * seen.n_shared * largest * float(wide[rows].max()) > _MOST_CELLS:
+            # a spread between families that is next to nothing, on a grid as fine as that
+            rows = rows[:1]
+        yield rows, int(half[rows].max()), int(nodes[rows].max())
+        start += rows.size

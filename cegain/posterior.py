@@ -21,7 +21,8 @@ from scipy.optimize import minimize
 
 from cegain.curves import LINK_INDEX, LINKS, CurveData, CurveDraws, Floats, Link
 from cegain.errors import FitError
-from cegain.likelihood import Curves, Observations, log_likelihood, observe
+from cegain.likelihood import Curves, log_likelihood
+from cegain.observations import Observations, observe
 
 DEFAULT_LINKS = ("logistic", "gompertz", "richards")
 
@@ -31,7 +32,7 @@ FAMILY_SD = (0.4, 0.5)  # decades
 MODEL_SD = (0.2, 0.5)  # decades
 SCORE_SD = (0.008, 0.5)  # score units
 SHAPE = (0.4, 0.7)
-SLOPE_SD = 0.25  # of a half-normal of mean 0.2: spread of the log slope between families
+SLOPE_SD = (0.25, 0.5)  # spread of the log slope between families
 FLOOR_SD = {"near-chance": 0.012, "fixed": 0.0, "free": 0.05}
 MOST_MODELS = 2000  # half a second per hundred; benchmarks have a few hundred
 LEAST_SHARE = 0.05  # of the draws, for a link that the data speak against
@@ -39,7 +40,6 @@ LOCATION_MARGIN = 4.0  # decades beyond the data within which the location is fr
 
 _LOCATION, _LOG_SLOPE, _FLOOR, _FAMILY, _MODEL, _SCORE, _SPREAD, _SHAPE = range(8)
 _LOCATION_UNIT = 0.25  # decades per unit of the internal coordinate
-_SPREAD_UNIT = 0.8  # standard deviation of the log of a half-normal, nearly
 
 _FIRST, _SECOND = 160, 320  # importance draws, before and after adapting
 _DEGREES = 6.0  # of the t proposal
@@ -102,7 +102,7 @@ class _Problem:
             family_sd=lognormal(_FAMILY, FAMILY_SD),
             model_sd=lognormal(_MODEL, MODEL_SD),
             score_sd=lognormal(_SCORE, SCORE_SD),
-            slope_sd=lognormal(_SPREAD, (SLOPE_SD, _SPREAD_UNIT)),
+            slope_sd=lognormal(_SPREAD, SLOPE_SD),
         )
 
     def _floor(self, z: Floats) -> Floats:
@@ -117,14 +117,11 @@ class _Problem:
         z = np.atleast_2d(z)
         location = _LOCATION_UNIT * z[:, _LOCATION]
         outside = np.maximum(0.0, np.maximum(self.low - location, location - self.high))
-        normal = np.delete(z, [_LOCATION, _SPREAD], axis=1)
+        normal = np.delete(z, _LOCATION, axis=1)
         # location is flat in logits at the data's middle, as in any regression; flat in
         # decades, shallow slopes would have more room and win where data are few
         tilt = SLOPE[1] * z[:, _LOG_SLOPE]
-        # the density of the log of a half-normal variable
-        spread = _SPREAD_UNIT * z[:, _SPREAD]
-        prior = spread - 0.5 * np.exp(2.0 * np.clip(spread, -20.0, 20.0))
-        prior += tilt - 0.5 * np.sum(normal**2, axis=1) - 8.0 * outside**2
+        prior = tilt - 0.5 * np.sum(normal**2, axis=1) - 8.0 * outside**2
         likelihood = log_likelihood(self.link, self.curves(z), self.seen, own_slopes=own_slopes)
         return np.asarray(prior + likelihood)
 

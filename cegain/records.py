@@ -338,6 +338,10 @@ class Series:
         """Names of models that are listed but left out of the fit."""
         return frozenset(exclusion.model for exclusion in self.settings.exclusions)
 
+    def items_of(self, scored: Point | Arm) -> int | None:
+        """Items behind a score: its own number, or else that of the series."""
+        return scored.n_items or self.settings.n_items
+
     @property
     def fitted_points(self) -> tuple[Point, ...]:
         """Points with known compute that are not excluded."""

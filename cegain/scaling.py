@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from cegain.anchors import SLOPE_SPREAD
 from cegain.bootstrap import draw_bootstrap
 from cegain.bounds import left_its_floor
 from cegain.curves import CurveData, CurveDraws, Floats
-from cegain.likelihood import UNKNOWN_ITEMS
-from cegain.posterior import MOST_MODELS, draw_posterior
+from cegain.families import Families, FamilyDraws, draw_family
+from cegain.observations import UNKNOWN_ITEMS
+from cegain.posterior import MOST_MODELS, Posterior, draw_posterior
 from cegain.records import Arm, ComputeConfidence, Curve, Point, Series
 from cegain.resampling import quantiles, seed_for
 
-FIT_METHOD = 3
+FIT_METHOD = 4
 DRAWS = 1000
 SEED = 20231212
 
@@ -70,8 +73,10 @@ class ScalingFit:
     """A series' curve as draws, with its verdict.
 
     ``draws`` is None exactly when ``status`` is unusable; ``slope_sd`` (K,) goes
-    with its rows: the spread of log slopes between families. ``log10_range`` is the
-    compute range of the fitted models. ``link_weights`` sum to 1.
+    with its rows: the spread of log slopes between families. ``families`` says what
+    several sizes of one family show of its own offset and slope; None for a method that
+    knows neither. ``log10_range`` is the compute range of the fitted models.
+    ``link_weights`` sum to 1.
     """
 
     series: Series
@@ -83,6 +88,7 @@ class ScalingFit:
     log10_range: tuple[float, float]
     draws: CurveDraws | None
     slope_sd: Floats | None
+    families: Families | None
     link_weights: Mapping[str, float]
     effective_sample_size: float | None
     residuals: tuple[Residual, ...]
@@ -93,6 +99,15 @@ class ScalingFit:
         if not self.residuals:
             return None
         return math.sqrt(sum(r.residual**2 for r in self.residuals) / len(self.residuals))
+
+    def take(self, rows: NDArray[np.int64]) -> ScalingFit:
+        """The same fit on some of its draws; it must have some."""
+        if self.draws is None or self.slope_sd is None:
+            raise ValueError(f"{self.series.slug} has no draws")
+        families = None if self.families is None else self.families.take(rows)
+        return replace(
+            self, draws=self.draws.take(rows), slope_sd=self.slope_sd[rows], families=families
+        )
 
     def __str__(self) -> str:
         reasons = f": {'; '.join(self.reasons)}" if self.reasons else ""
@@ -125,7 +140,7 @@ def effective_items(scored: Point | Arm, series: Series) -> float:
     if scored.score_se:
         spread = max(scored.score * (1 - scored.score), 1e-3)
         return max(spread / scored.score_se**2, 1.0)
-    return float(scored.n_items or series.settings.n_items or UNKNOWN_ITEMS)
+    return float(series.items_of(scored) or UNKNOWN_ITEMS)
 
 
 def fit_scaling(
@@ -159,6 +174,7 @@ def fit_scaling(
             spread,
             None,
             None,
+            None,
             {},
             None,
             (),
@@ -166,10 +182,12 @@ def fit_scaling(
     own_seed = seed_for("fit", series.slug, root=seed)
     curve = series.settings.curve
     ess: float | None = None
+    families: Families | None = None
     if method is FitMethod.POSTERIOR:
         links = ("logistic", "gompertz", "richards") if curve is Curve.MIXTURE else (curve.value,)
         posterior = draw_posterior(data, links=links, draws=draws, seed=own_seed)
         found, slope_sd = posterior.draws, posterior.slope_sd
+        families = Families(partial(_family, posterior, data, series.slug, seed))
         weights = dict(zip(posterior.links, posterior.link_weights, strict=True))
         ess = min(posterior.effective_draws)
         trouble: list[str] = []
@@ -193,10 +211,18 @@ def fit_scaling(
         spread,
         found,
         slope_sd,
+        families,
         weights,
         ess,
         residuals,
     )
+
+
+def _family(
+    posterior: Posterior, data: CurveData, slug: str, seed: int, family: str
+) -> FamilyDraws | None:
+    own_seed = seed_for("family", slug, family, root=seed)
+    return draw_family(posterior.draws, posterior.slope_sd, data, family, seed=own_seed)
 
 
 def quick_status(data: CurveData) -> FitStatus:

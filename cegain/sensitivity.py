@@ -55,9 +55,8 @@ def quick_alternatives(
     for index, link in enumerate(LINKS):
         rows = np.flatnonzero(fit.draws.link == index)
         if rows.size >= _LEAST_DRAWS:
-            slopes = None if fit.slope_sd is None else fit.slope_sd[rows]
-            alone = replace(fit, draws=fit.draws.take(rows), slope_sd=slopes)
-            found.append(_alternative(f"{link.name} link", estimate_gain(comparison, alone)))
+            alone = estimate_gain(comparison, fit.take(rows))
+            found.append(_alternative(f"{link.name} link", alone))
     for anchor in (Anchor.SCORE, Anchor.MODEL):
         gain = estimate_gain(comparison, fit, anchor=anchor)
         found.append(_alternative(f"{anchor.value} anchor", gain))

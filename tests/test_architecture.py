@@ -19,9 +19,9 @@ PACKAGE = ROOT / "cegain"
 LAYERS = (
     ("errors",),
     ("records", "curves", "formatting", "resampling", "files"),
-    ("solver_moments", "likelihood", "parsing"),
-    ("solver_steps",),
-    ("solver",),
+    ("solver_moments", "observations", "parsing"),
+    ("solver_steps", "likelihood"),
+    ("solver", "families"),
     ("posterior", "anchors", "bootstrap", "checks"),
     ("bounds", "checks_data"),
     ("scaling",),

@@ -28,7 +28,7 @@ def sharp(fit: ScalingFit, *, slope: float = 1.0, midpoint: float = 23.0) -> Sca
     tiny = {"family_sd": 1e-6, "model_sd": 1e-6, "score_sd": 1e-9, "floor": 0.0}
     arrays = {name: np.full(size, value) for name, value in {**known, **tiny}.items()}
     draws = CurveDraws(link=np.zeros(size, dtype=np.int64), **arrays)
-    return replace(fit, draws=draws, slope_sd=np.full(size, 1e-9))
+    return replace(fit, draws=draws, slope_sd=np.full(size, 1e-9), families=None)
 
 
 def made(model: str = "alpha-3", **scores: float) -> Comparison:
@@ -73,6 +73,31 @@ def test_the_gain_rises_with_the_enhanced_score(folder: RegistryFolder) -> None:
     ]
     assert ratios == sorted(ratios)
     assert ratios[0] < 0 < ratios[-1]
+
+
+def test_other_sizes_on_the_curve_narrow_the_gain(folder: RegistryFolder) -> None:
+    fit = fitted(folder)
+    comparison = made(baseline=0.4, enhanced=0.6, n=1000)
+    (low, high), (blind_low, blind_high) = (
+        estimate_gain(comparison, one).log10_interval for one in (fit, replace(fit, families=None))
+    )
+    assert None not in (low, high, blind_low, blind_high)
+    assert (high or 0) - (low or 0) < 0.9 * ((blind_high or 0) - (blind_low or 0))
+
+
+def test_some_draws_of_a_fit_give_those_draws_of_the_gain(folder: RegistryFolder) -> None:
+    # so a link alone is the same estimate on fewer rows, families included
+    fit = fitted(folder)
+    assert fit.families is not None
+    rows = np.arange(0, 1000, 3)
+    whole, part = fit.families.of("alpha"), fit.take(rows)
+    assert whole is not None
+    assert part.families is not None
+    some = part.families.of("alpha")
+    assert some is not None
+    assert np.array_equal(some.log_slope, whole.log_slope[rows])
+    assert part.draws is not None
+    assert len(part.draws) == rows.size
 
 
 def test_every_printed_gain_carries_interval_and_verdict(folder: RegistryFolder) -> None:

@@ -9,7 +9,8 @@ import pytest
 
 from cegain.curves import LINK_INDEX, LINKS, CurveData, Floats, Link
 from cegain.errors import FitError
-from cegain.likelihood import Curves, Observations, calibrate_compute, log_likelihood, observe
+from cegain.likelihood import Curves, log_likelihood
+from cegain.observations import OWN_SLOPE, Observations, calibrate_compute, observe
 from cegain.posterior import LEAST_SHARE, Posterior, draw_posterior
 
 
@@ -90,28 +91,34 @@ def curves(seen: Observations, family_sd: float, model_sd: float, slope_sd: floa
     )
 
 
+def family_grid(
+    link: Link, at: Curves, seen: Observations, rows: range, *, own_slope: bool
+) -> tuple[Floats, Floats, Floats]:
+    """Log density of a family's slope and offset, both standardised, on a very fine grid."""
+    family_sd, model_sd, slope_sd = float(at.family_sd[0]), float(at.model_sd[0]), at.slope_sd[0]
+    z = np.arange(-4.5, 4.51, 0.3) if own_slope else np.zeros(1)
+    u = np.arange(-6.0, 6.01, 0.08)
+    joint = -0.5 * u**2 - 0.5 * z[:, None] ** 2
+    for i in rows:
+        sd = np.hypot(model_sd, seen.compute_sd[i])
+        e = np.arange(-6.0, 6.0, 0.02)
+        moved = np.expm1(slope_sd * z) * seen.within[i] if own_slope else np.zeros(1)
+        theta = seen.x[i] + moved[:, None, None] + (family_sd * u)[:, None] + sd * e
+        fitted = at.floor + (1.0 - at.floor) * link.cdf(at.slope * (theta - at.midpoint), at.shape)
+        variance = seen.variance[i] + at.score_sd**2
+        weight = np.exp(-0.5 * (fitted - seen.score[i]) ** 2 / variance - 0.5 * e**2)
+        inner = weight.sum(axis=2) * 0.02 / np.sqrt(2.0 * np.pi)
+        joint = joint + np.log(inner / np.sqrt(2.0 * np.pi * variance))
+    return z, u, joint
+
+
 def brute_force(link: Link, at: Curves, seen: Observations) -> float:
     """The same integral by plain sums over very fine grids, one family at a time."""
-    family_sd, model_sd, slope_sd = float(at.family_sd[0]), float(at.model_sd[0]), at.slope_sd[0]
     starts = [*seen.starts, *range(seen.n_shared, seen.x.size)]
     total = 0.0
     for start, end in zip(starts, [*starts[1:], seen.x.size], strict=True):
-        own_slope = end - start >= 3
-        z = np.arange(-4.5, 4.51, 0.3) if own_slope else np.zeros(1)
-        u = np.arange(-6.0, 6.01, 0.08)
-        joint = -0.5 * u**2 - 0.5 * z[:, None] ** 2
-        for i in range(start, end):
-            sd = np.hypot(model_sd, seen.compute_sd[i])
-            e = np.arange(-6.0, 6.0, 0.02)
-            moved = np.expm1(slope_sd * z) * seen.within[i] if own_slope else np.zeros(1)
-            theta = seen.x[i] + moved[:, None, None] + (family_sd * u)[:, None] + sd * e
-            fitted = at.floor + (1.0 - at.floor) * link.cdf(
-                at.slope * (theta - at.midpoint), at.shape
-            )
-            variance = seen.variance[i] + at.score_sd**2
-            weight = np.exp(-0.5 * (fitted - seen.score[i]) ** 2 / variance - 0.5 * e**2)
-            inner = weight.sum(axis=2) * 0.02 / np.sqrt(2.0 * np.pi)
-            joint = joint + np.log(inner / np.sqrt(2.0 * np.pi * variance))
+        rows = range(start, end)
+        z, u, joint = family_grid(link, at, seen, rows, own_slope=len(rows) >= OWN_SLOPE)
         normal = np.exp(-0.5 * u**2 - 0.5 * z[:, None] ** 2)
         total += float(np.log(np.sum(np.exp(joint - joint.max())) / normal.sum()) + joint.max())
     return total

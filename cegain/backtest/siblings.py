@@ -3,7 +3,8 @@
 Two models of one family, trained alike on about as many tokens. Call the
 larger one an enhancement of the smaller: the true gain is the ratio of their
 computes. The whole family is left out of the curve, as it would be for a model
-nobody has seen.
+nobody has seen. One estimator is told more: the scores of the family's other sizes,
+the larger sibling's excepted, as where the base model is one of several on a curve.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -18,6 +20,7 @@ from scipy.optimize import curve_fit
 
 from cegain.anchors import Anchor, Measurement, draw_gain, in_floor_zone
 from cegain.curves import CurveData, Floats
+from cegain.families import draw_family
 from cegain.posterior import draw_posterior
 from cegain.resampling import generator, quantiles, seed_for
 
@@ -31,6 +34,7 @@ TOKEN_TOLERANCE = 1.15
 RUN_SD = 0.15
 WORST_ERROR = 5.0  # decades; what an infinite estimate counts as
 DEFAULT_ESTIMATOR = "posterior anchor"
+OTHER_SIZES = "posterior anchor, other sizes known"
 LEAST_SQUARES = "least-squares logistic, score anchor"
 
 
@@ -200,18 +204,24 @@ def _estimate_group(
     found = []
     for pair in pairs:
         names = (slug, family, pair.base, pair.larger)
-        own_seed = seed_for("backtest", *names, root=seed)
+        how: dict[str, Any] = {
+            "chance": data.chance,
+            "seed": seed_for("backtest", *names, root=seed),
+            "slope_sd": fit.slope_sd,
+        }
+        kin = draw_family(
+            fit.draws,
+            fit.slope_sd,
+            data.without_model(pair.larger),
+            family,
+            seed=seed_for("backtest family", *names, root=seed),
+        )
         runs = run_noise(pair, draws, seed)
         for anchor in Anchor:
-            gain = draw_gain(
-                fit.draws,
-                pair.measured,
-                chance=data.chance,
-                seed=own_seed,
-                anchor=anchor,
-                slope_sd=fit.slope_sd,
-            ).log10_gain
+            gain = draw_gain(fit.draws, pair.measured, anchor=anchor, **how).log10_gain
             found.append(summed_up(f"{anchor} anchor", pair, gain, gain + runs))
+        gain = draw_gain(fit.draws, pair.measured, family=kin, **how).log10_gain
+        found.append(summed_up(OTHER_SIZES, pair, gain, gain + runs))
         point = invert(pair.measured.enhanced) - invert(pair.measured.baseline)
         found.append(Estimate(LEAST_SQUARES, pair, float(point), ()))
     return found

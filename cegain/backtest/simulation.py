@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -20,6 +21,7 @@ from cegain.anchors import Anchor, Measurement, draw_gain
 from cegain.backtest.siblings import DEFAULT_ESTIMATOR, WORST_ERROR
 from cegain.bootstrap import draw_bootstrap
 from cegain.curves import LINK_INDEX, CurveData, CurveDraws
+from cegain.families import draw_family
 from cegain.posterior import draw_posterior
 from cegain.resampling import Weights, generator, quantiles, seed_for
 
@@ -124,6 +126,8 @@ def _replicate(
     usual = draw_bootstrap(
         data, draws=draws, seed=own_seed, weights=Weights.CASE, attenuation=False
     )
+    family = data.families[data.family[base]]
+    kin = draw_family(fit.draws, fit.slope_sd, data, family, seed=own_seed)
     found = []
     for gain in scenario.gains:
         measured = Measurement(
@@ -134,13 +138,10 @@ def _replicate(
             baseline_items=_ITEMS,
             enhanced_items=_ITEMS,
         )
-        for curve, anchor, slope_sd in (
-            (fit.draws, Anchor.POSTERIOR, fit.slope_sd),
-            (usual.draws, Anchor.SCORE, 0.0),
-        ):
-            sample = draw_gain(
-                curve, measured, chance=_CHANCE, seed=own_seed, anchor=anchor, slope_sd=slope_sd
-            )
+        how: dict[str, Any] = {"chance": _CHANCE, "seed": own_seed}
+        ours = draw_gain(fit.draws, measured, slope_sd=fit.slope_sd, family=kin, **how)
+        theirs = draw_gain(usual.draws, measured, slope_sd=0.0, anchor=Anchor.SCORE, **how)
+        for sample in (ours, theirs):
             low, median, high = quantiles(sample.log10_gain, (0.05, 0.5, 0.95))
             found.append((float(low), float(median), float(high)))
     return found

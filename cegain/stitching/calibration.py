@@ -28,7 +28,7 @@ from cegain.backtest import (
     summed_up,
 )
 from cegain.errors import FitError
-from cegain.likelihood import UNKNOWN_ITEMS
+from cegain.observations import UNKNOWN_ITEMS
 from cegain.resampling import Weights, cluster_weights, generator, quantiles
 from cegain.stitching.arrow import Floats
 from cegain.stitching.capability import ExchangeRate, Observation

@@ -16,7 +16,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from cegain.errors import FitError
-from cegain.likelihood import UNKNOWN_ITEMS
+from cegain.observations import UNKNOWN_ITEMS
 from cegain.stitching.arrow import Floats, Layout
 
 _SOLVED = 0.02  # chance-corrected: nearer to 0 or 1 than this, a score places nothing

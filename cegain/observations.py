@@ -1,0 +1,116 @@
+"""A series made ready for a likelihood: in one order and unit, its compute calibrated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cegain.curves import CurveData, Floats
+
+# Items assumed where a source does not say how many there were.
+UNKNOWN_ITEMS = 250.0
+# Half a point of harness noise is always there; it also keeps near-zero scores,
+# whose binomial error vanishes, from making the likelihood needle-sharp.
+HARNESS_SD = 0.005
+_LEAST_VARIANCE = 1e-3  # of one item, so that a score of exactly 0 is not certain
+
+OWN_SLOPE = 3  # members from which a family tells something about its own slope
+
+
+@dataclass(frozen=True)
+class Observations:
+    """A series made ready: centred, calibrated, members of a family side by side.
+
+    ``x``, ``compute_sd``, ``score`` and ``variance`` have shape (N,). The first
+    ``n_shared`` rows belong to families of two or more, which start at ``starts``;
+    the others stand alone. ``family`` is the index of each row in the series, ``within``
+    its x minus the mean of its family.
+    ``noise_levels`` are the distinct values of compute_sd among the shared rows,
+    ``noise_index`` the one each has.
+    """
+
+    origin: float
+    x: Floats
+    family: NDArray[np.int64]
+    within: Floats
+    compute_sd: Floats
+    score: Floats
+    variance: Floats
+    n_shared: int
+    n_sloped: int
+    n_sloped_families: int
+    starts: NDArray[np.int64]
+    largest_family: int
+    noise_levels: Floats
+    noise_index: NDArray[np.int64]
+
+
+def calibrate_compute(x: Floats, compute_sd: Floats) -> tuple[Floats, Floats]:
+    """Replace recorded computes by their expectation given that they carry errors.
+
+    Regression calibration: errors in x flatten a curve; shrinking each x towards
+    the mean by its own reliability undoes that. Returns x and the error left.
+    """
+    spread = float(np.var(x)) if x.size > 1 else 0.0
+    if spread <= 0.0:
+        return x, compute_sd
+    true = max(spread - float(np.mean(compute_sd**2)), 0.2 * spread)
+    reliability = true / (true + compute_sd**2)
+    centre = float(np.mean(x))
+    return centre + reliability * (x - centre), np.sqrt(reliability) * compute_sd
+
+
+def observe(data: CurveData, *, family: int | None = None) -> Observations:
+    """Put a series in a canonical order and scale, so that neither matters later.
+
+    With ``family`` only its members are kept, on the scale of the whole series and
+    with a slope of their own from two on.
+    """
+    data.require_sound()
+    known = np.isfinite(data.n_items) & (data.n_items > 0)
+    items = np.where(known, data.n_items, UNKNOWN_ITEMS)
+    origin = float(np.median(data.log10_compute))
+    # rounding makes the problem identical, bit for bit, in any unit of compute
+    x = np.round(data.log10_compute - origin, 9)
+    names = np.array(data.models, dtype=str)
+    order = np.lexsort((names, data.compute_sd, items, data.score, x))
+    x, compute_sd = calibrate_compute(x[order], np.round(data.compute_sd[order], 3))
+    own_slope = OWN_SLOPE
+    if family is not None:
+        kept, own_slope = data.family[order] == family, 2
+        order, x, compute_sd = order[kept], x[kept], compute_sd[kept]
+    _, first, inverse, size = np.unique(
+        data.family[order], return_index=True, return_inverse=True, return_counts=True
+    )
+    # large families first, single models last; within, by smallest member
+    rank = np.minimum(size, own_slope)[inverse]
+    grouped = np.lexsort((np.arange(order.size), first[inverse], -rank))
+    order, x, compute_sd = order[grouped], x[grouped], compute_sd[grouped]
+    group, score, items = data.family[order], data.score[order], items[order]
+    n_shared = int(np.sum(size[size > 1]))
+    starts = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
+    starts = starts[starts < n_shared].astype(np.int64)
+    ends = np.r_[starts[1:], n_shared][: starts.size]
+    within = np.zeros(order.size)
+    for start, end in zip(starts, ends, strict=True):
+        within[start:end] = x[start:end] - x[start:end].mean()
+    levels, index = np.unique(np.round(compute_sd[:n_shared], 2), return_inverse=True)
+    variance = np.maximum(score * (1.0 - score), _LEAST_VARIANCE) / items + HARNESS_SD**2
+    return Observations(
+        origin=origin,
+        x=x,
+        family=group,
+        within=within,
+        compute_sd=compute_sd,
+        score=score,
+        variance=variance,
+        n_shared=n_shared,
+        n_sloped=int(np.sum(size[size >= own_slope])),
+        n_sloped_families=int(np.sum(size >= own_slope)),
+        starts=starts,
+        largest_family=int(size.max()),
+        noise_levels=levels,
+        noise_index=index.astype(np.int64),
+    )
