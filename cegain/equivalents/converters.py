@@ -15,9 +15,9 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from cegain.equivalents.distributions import Distribution, Level, Number, smallest
+from cegain.equivalents.distributions import Distribution, Level, smallest
 from cegain.errors import Problem, RecordError
-from cegain.records import Checked, Positive, Record, Slug, Source, Text
+from cegain.records import Checked, Number, Positive, Record, Slug, Source, Text
 
 
 class Unit(StrEnum):

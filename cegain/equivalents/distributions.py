@@ -8,21 +8,14 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 from scipy.special import ndtri
 
-from cegain.records import Positive, Record
+from cegain.records import Number, Positive, Record
 
 Floats = NDArray[np.float64]
 
 
-def _written_as_number(value: object) -> object:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
-        raise ValueError("must be a number")
-    return value
-
-
-Number = Annotated[float, BeforeValidator(_written_as_number), Field(allow_inf_nan=False)]
 Level = Annotated[Number, Field(gt=0.0, lt=1.0)]
 
 
