@@ -28,6 +28,7 @@ from cegain.equivalents.draws import (
     Gain,
     Refusal,
     Side,
+    doubling_months,
     estimated_gain,
     log_growth,
     rate_draws,
@@ -47,7 +48,7 @@ from cegain.equivalents.effective_compute import (
 from cegain.equivalents.horizon import horizon_panel, slowdown
 from cegain.equivalents.inequality import race, who_gains
 from cegain.equivalents.loading import load_converters
-from cegain.equivalents.months import NEVER_ADD, doubling_months, months, months_panel
+from cegain.equivalents.months import NEVER_ADD, months, months_panel
 from cegain.equivalents.page import context_figures, meaning, said
 from cegain.equivalents.success_horizons import horizon_trend, horizons, task_table
 from cegain.equivalents.translation import translate
@@ -140,8 +141,10 @@ def test_growth_is_the_same_in_every_unit(converters: Converters) -> None:
     rate = converters.rates["epoch-frontier"]
     yearly = log_growth("x", rate, 101)
     assert float(quantiles(yearly, 0.5)) == pytest.approx(math.log(4.5), rel=1e-3)
-    doubling = doubling_months("epoch-frontier", rate)
-    assert doubling.central == pytest.approx(12 * math.log(2) / math.log(4.5), rel=1e-3)
+    doubling = doubling_months("x", rate, 101)
+    assert float(quantiles(doubling, 0.5)) == pytest.approx(
+        12 * math.log(2) / math.log(4.5), rel=1e-3
+    )
 
 
 def test_uncertainty_of_gain_and_rate_are_carried_together(converters: Converters) -> None:
@@ -458,12 +461,19 @@ def test_no_ratio_no_net_gain(converters: Converters) -> None:
 @given(st.floats(0.01, 1e6), st.floats(1, 1e4), st.floats(0.1, 2), st.floats(1.01, 5))
 @settings(max_examples=60, deadline=None)
 def test_net_gain_falls_with_cost_and_exchange(
-    gross: float, ratio: float, exchange: float, more: float
+    converters: Converters, gross: float, ratio: float, exchange: float, more: float
 ) -> None:
-    net = net_inference.net_ratio(gross, ratio, exchange)
-    assert net_inference.net_ratio(gross, ratio * more, exchange) < net
-    assert net_inference.net_ratio(gross, ratio, exchange * more) <= net
-    assert net_inference.net_ratio(gross, 1.0, exchange) == pytest.approx(gross)
+    usual = converters.rates["exchange-most-tasks"]
+
+    def net(ratio: float, exchange: float) -> float:
+        fixed = usual.model_copy(update={"distribution": Fixed(shape="fixed", value=exchange)})
+        found = net_inference.exchanged(stated_gain(gross), ratio, "fixed", fixed)
+        assert found.central is not None
+        return found.central
+
+    assert net(ratio * more, exchange) < net(ratio, exchange)
+    assert net(ratio, exchange * more) <= net(ratio, exchange)
+    assert net(1.0, exchange) == pytest.approx(gross)
 
 
 def test_inference_neutral_ratio_is_the_root(converters: Converters) -> None:
