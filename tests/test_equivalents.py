@@ -579,11 +579,12 @@ def test_trend_of_the_best_agents() -> None:
     rows = [row for name, minutes in names.items() for row in toy_runs(name, minutes)]
     days = {"a": 1, "b": 101, "worse": 151, "c": 201, "d": 301}
     released = {name: date.fromordinal(730000 + day) for name, day in days.items()}
-    found = horizon_trend(task_table(rows), released, draws=200)
+    agents = horizons(task_table(rows), draws=200)
+    found = horizon_trend(agents, released)
     assert found.agents == ("a", "b", "c", "d")
     assert found.doubling_days.central == pytest.approx(100, rel=0.15)
     with pytest.raises(ValueError, match="three agents"):
-        horizon_trend(task_table(rows), {"a": released["a"]}, draws=20)
+        horizon_trend(agents, {"a": released["a"]})
 
 
 def test_one_task_with_two_lengths_is_refused() -> None:
