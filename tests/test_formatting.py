@@ -46,7 +46,6 @@ def test_shares_never_claim_certainty() -> None:
     assert formatting.share(0.996) == "over 99 %"
     assert formatting.share(0.004) == "under 1 %"
     assert formatting.share(1.0) == "100 %"
-
     assert formatting.count(1, "family", "families") == "1 family"
     assert formatting.count(2, "family", "families") == "2 families"
 
