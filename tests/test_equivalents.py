@@ -58,6 +58,7 @@ from cegain.gains import GainEstimate, Verdict
 from cegain.records import Checked, ComputeConfidence, Model
 from cegain.resampling import quantiles
 from cegain.results import GainRecord
+from tests.conftest import gain_record
 
 ROOT = Path(__file__).parent.parent
 
@@ -68,37 +69,9 @@ def converters() -> Converters:
 
 
 def record(verdict: Verdict, **more: object) -> GainRecord:
-    """A stored gain; the fields given replace the usual ones."""
-    usual = GainRecord(
-        enhancement="loop",
-        name="Loop",
-        kind="scaffolding",
-        series="demo",
-        model="alpha",
-        variant=None,
-        training_compute_flop=1e24,
-        baseline_score=0.3,
-        enhanced_score=0.5,
-        n_items=1000,
-        route="curve",
-        verdict=verdict,
-        ratio=10.0,
-        interval=(5.0, 20.0),
-        level=0.90,
-        reasons=("over the ceiling",),
-        flags=(),
-        bound=None,
-        bound_refusal=None,
-        probability_above=None,
-        inference_cost_multiplier=None,
-        inference_cost_basis=None,
-        one_time_cost_flop=None,
-        reported_by=None,
-        checked="full-text",
-        source="doe2026",
-        locator="Table 1",
-    )
-    return replace(usual, **more)  # type: ignore[arg-type]
+    """A stored gain at 10²⁴ FLOP; the fields given replace the usual ones."""
+    usual = {"training_compute_flop": 1e24, "reasons": ("over the ceiling",)}
+    return gain_record(verdict=verdict, **{**usual, **more})
 
 
 # --- distributions and draws ---------------------------------------------------------------
