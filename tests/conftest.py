@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
+from cegain.equivalents.converters import Converters
+from cegain.equivalents.loading import load_converters
 from cegain.gains import Verdict
 from cegain.parse_cache import SWITCH
 from cegain.results import GainRecord
@@ -167,6 +169,12 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(SWITCH, str(tmp_path_factory.mktemp("parses")))
         yield
+
+
+@pytest.fixture(scope="session")
+def converters() -> Converters:
+    """The rates, thresholds and tables of the curated registry."""
+    return load_converters(Path(__file__).parent.parent)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,18 +17,9 @@ from cegain.equivalents.augmented_law import AllocationLaw, AugmentedLaw, Observ
 from cegain.equivalents.converters import Converters, Quantity
 from cegain.equivalents.distributions import Fixed
 from cegain.equivalents.draws import Refusal, rate_draws, stated_gain
-from cegain.equivalents.loading import load_converters
 from cegain.equivalents.model_count import forecast
 from cegain.equivalents.success_horizons import curves, horizons, task_table
 from cegain.equivalents.trends import ERAS, ComputeTrend, compute_trend
-
-ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture(scope="module")
-def converters() -> Converters:
-    return load_converters(ROOT)
-
 
 # Months of algorithmic progress: (gain, rate, months, low and high at 95 %)
 ALGORITHM_MONTHS = [
