@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from cegain.console import Progress, parallel, refuse_unknown
 
 if TYPE_CHECKING:
     from cegain.records import ComparisonRef, Registry
-    from cegain.sweep import Swept, Varied
+    from cegain.sweep import SweepTask, Swept, Varied
 
 _STORE_EVERY = 10  # series: a sweep that is interrupted keeps most of its work
 
@@ -46,7 +46,7 @@ def sensitivity(
     and redoes what is stale alone.
     """
     from cegain.registry import load_registry
-    from cegain.sweep import make_sweep, run_sweep
+    from cegain.sweep import make_sweep
 
     if jobs is not None and dask is not None:
         raise click.UsageError("--jobs is for processes here, --dask for a cluster: leave out one")
@@ -63,23 +63,35 @@ def sensitivity(
         for ref in registry.comparisons()
         if enhancement in (None, ref.enhancement) and series in (None, ref.comparison.series)
     ]
-    tasks = make_sweep(registry, refs)
     rows: list[Varied] = []
-    with Progress("varying", events=events) as progress, parallel(jobs, dask) as count:
-        progress("", 0, len(tasks))
-        for done, (task, found) in enumerate(zip(tasks, run_sweep(tasks, count), strict=True), 1):
-            rows += found
-            progress(task.series.slug, done, len(tasks))
+    _vary(make_sweep(registry, refs), jobs, dask, lambda _, found: rows.extend(found), events)
     if as_json:
         click.echo(json.dumps({"format": 1, "gains": [_json(row) for row in rows]}))
     else:
         _print(rows)
 
 
+def _vary(
+    tasks: Sequence[SweepTask],
+    jobs: int | None,
+    dask: str | None,
+    take: Callable[[int, Sequence[Varied]], None],
+    events: bool,
+) -> None:
+    """Vary the gains of each task, with progress; ``take`` gets how many are done, and them."""
+    from cegain.sweep import run_sweep
+
+    with Progress("varying", events=events) as progress, parallel(jobs, dask) as count:
+        progress("", 0, len(tasks))
+        for done, (task, found) in enumerate(zip(tasks, run_sweep(tasks, count), strict=True), 1):
+            take(done, found)
+            progress(task.series.slug, done, len(tasks))
+
+
 def _store(registry: Registry, jobs: int | None, dask: str | None, events: bool) -> None:
     """Sweep the series whose entries are stale, and store the entries of all."""
     from cegain.files import write_text
-    from cegain.sweep import make_sweep, run_sweep, sweep_json, sweep_prints, swept
+    from cegain.sweep import make_sweep, sweep_json, sweep_prints, swept
 
     path = sweep_path(registry.root)
     prints, old = sweep_prints(registry), _read_old(path)
@@ -91,13 +103,12 @@ def _store(registry: Registry, jobs: int | None, dask: str | None, events: bool)
         # one line an entry, so that differences stay readable
         write_text(path, text.replace('{"gain":', '\n{"gain":') + "\n")
 
-    with Progress("varying", events=events) as progress, parallel(jobs, dask) as count:
-        progress("", 0, len(tasks))
-        for done, (task, found) in enumerate(zip(tasks, run_sweep(tasks, count), strict=True), 1):
-            kept |= {row.key: swept(row, prints[row.key]) for row in found}
-            progress(task.series.slug, done, len(tasks))
-            if done % _STORE_EVERY == 0:
-                write()
+    def keep(done: int, found: Sequence[Varied]) -> None:
+        kept.update((row.key, swept(row, prints[row.key])) for row in found)
+        if done % _STORE_EVERY == 0:
+            write()
+
+    _vary(tasks, jobs, dask, keep, events)
     if tasks or set(kept) != set(old):
         write()
     steady = sum(not entry.depends_on for entry in kept.values())
@@ -117,10 +128,8 @@ def _read_old(path: Path) -> dict[str, Swept]:
 
     try:
         return read_sweep(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return {}
-    except ValueError:
-        return {}  # another format, or edited beyond recognition: everything is redone
+    except (FileNotFoundError, ValueError):
+        return {}  # none, another format, or edited beyond recognition: everything is redone
 
 
 def _stale(registry: Registry, current: set[str]) -> list[ComparisonRef]:
@@ -169,7 +178,9 @@ def _json(row: Varied) -> dict[str, Any]:
 
 
 def _factor(log10_value: float | None) -> float | None:
-    return None if log10_value is None else 10.0 ** min(log10_value, 300.0)
+    from cegain.formatting import stored_factor
+
+    return None if log10_value is None else stored_factor(log10_value)
 
 
 def _print(rows: Sequence[Varied]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from cegain.records import Registry
     from cegain.stitching.capability import ExchangeRate, Progress
     from cegain.stitching.gain import IndexGain, RoutePair
     from cegain.stitching.heldout import Comparison
@@ -49,20 +50,24 @@ def stitch(
     one. Capability is in index points, with 90 % intervals. --page draws the scale as a
     ruler, with a table of everything on it and of what has no place.
     """
+    from cegain.registry import load_registry
     from cegain.stitching.data import read_benchmark_facts, read_scores
     from cegain.stitching.fit import fit_reference, fit_scale
     from cegain.stitching.heldout import compare_held_out
+    from cegain.stitching.registry_rows import registry_rows
     from cegain.stitching.results import Anchors, to_document
     from cegain.stitching.rows import build_matrix
 
     if own:
         if reference or held_out:
             raise click.UsageError("--registry has no reference: its anchors are not in there.")
-        fit = _registry_scale(root, draws)
+        registry = load_registry(root)
+        fit = fit_scale(build_matrix(*registry_rows(registry)), draws=draws)
     else:
+        registry = None
         matrix = build_matrix(read_scores(root), read_benchmark_facts(root))
         if held_out:
-            found = compare_held_out(matrix, anchor_benchmark="Winogrande")
+            found = compare_held_out(matrix)
             click.echo(json.dumps(_held_out(found)) if as_json else _held_out_text(found))
             return
         fit = (
@@ -71,31 +76,22 @@ def stitch(
             else fit_scale(matrix, draws=draws, anchors=Anchors())
         )
     if page is not None:
-        _write_page(root, fit, own=own, page=page)
+        _write_page(root, fit, registry, page)
     elif as_json:
         click.echo(json.dumps(to_document(fit), ensure_ascii=False))
     else:
         _print_scale(fit, top)
 
 
-def _write_page(root: Path, fit: StitchFit, *, own: bool, page: Path) -> None:
+def _write_page(root: Path, fit: StitchFit, registry: Registry | None, page: Path) -> None:
+    """The scale of a registry's own scores, or that of the matrix where there is none."""
     from cegain.briefing import write_matrix_page, write_own_page
-    from cegain.registry import load_registry
 
-    if own:
-        write_own_page(load_registry(root), fit, page)
-    else:
+    if registry is None:
         write_matrix_page(root, fit, page)
+    else:
+        write_own_page(registry, fit, page)
     click.echo(str(page))
-
-
-def _registry_scale(root: Path, draws: int) -> StitchFit:
-    from cegain.registry import load_registry
-    from cegain.stitching.fit import fit_scale
-    from cegain.stitching.registry_rows import registry_rows
-    from cegain.stitching.rows import build_matrix
-
-    return fit_scale(build_matrix(*registry_rows(load_registry(root))), draws=draws)
 
 
 def _print_scale(fit: StitchFit, top: int) -> None:
@@ -164,10 +160,9 @@ def capability(
 
     if gains:
         document = _gain_document(root, enhancement, draws or _GAIN_DRAWS)
-        lines = document.pop("text")
     else:
         document = _trend_document(root, target, draws or 500)
-        lines = document.pop("text")
+    lines = document.pop("text")
     if stored:
         path = root / VIA_INDEX_PATH
         write_text(path, stored_text(document))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cegain.console import Progress, refuse_unknown
+from cegain.console import recomputed, refuse_unknown
 
 if TYPE_CHECKING:
     from cegain.equivalents.converters import Converters
@@ -131,16 +131,13 @@ def _translate_enhancement(
     from cegain.equivalents.shapes import plain, translation_json
     from cegain.equivalents.telling import crossover_line, translation_lines
     from cegain.equivalents.translation import translate as convert
-    from cegain.recomputing import recompute
     from cegain.registry import load_registry
 
     registry = load_registry(root)
     refuse_unknown("enhancement", [name], registry.enhancements)
-    with Progress("recomputing") as progress:
-        stored = recompute(registry, date=_today().isoformat(), progress=progress).results.gains
     chosen = [
         gain
-        for gain in stored.values()
+        for gain in recomputed(registry).results.gains.values()
         if gain.enhancement == name
         and given["series"] in (None, gain.series)
         and given["model"] in (None, gain.model)
@@ -265,9 +262,8 @@ def horizon(root: Path, /, probability: float, draws: int, as_json: bool, **give
             )
         except ValueError as error:
             raise click.UsageError(str(error)) from None
-    table = task_table(converters.runs)
-    found = horizons(table, probability, draws=draws)
-    trend = horizon_trend(table, converters.agents, probability, draws=draws)
+    found = horizons(task_table(converters.runs), probability, draws=draws)
+    trend = horizon_trend(found, converters.agents)
     if as_json:
         _emit(
             {

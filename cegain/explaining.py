@@ -117,7 +117,8 @@ def _verdict(gain: GainRecord) -> Iterator[str]:
     yield said + "."
     if gain.probability_above is not None:
         chances = ", ".join(
-            f"above {times}×: {formatting.share(p)}" for times, p in gain.probability_above.items()
+            f"above {times}×: {formatting.probability(p)}"
+            for times, p in gain.probability_above.items()
         )
         yield f"   Probability that the gain is {chances}."
     if gain.sensitive_to:

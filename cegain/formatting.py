@@ -77,6 +77,11 @@ def share(value: float) -> str:
     return f"{percent:.0f} %"
 
 
+def probability(value: float) -> str:
+    """A share of draws as a percentage: no number of draws shows 0 % or 100 %."""
+    return share(min(max(value, 0.001), 0.999))
+
+
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """``1 model``, ``2 models``."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

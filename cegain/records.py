@@ -92,12 +92,12 @@ def _written_as_number(value: object) -> object:
     return value
 
 
-_Number = Annotated[float, BeforeValidator(_written_as_number), Field(allow_inf_nan=False)]
+Number = Annotated[float, BeforeValidator(_written_as_number), Field(allow_inf_nan=False)]
 Count = Annotated[int, BeforeValidator(_written_as_number), Field(ge=0)]
 Items = Annotated[int, BeforeValidator(_written_as_number), Field(ge=1)]
-Score = Annotated[_Number, Field(ge=0.0, le=1.0)]
-Positive = Annotated[_Number, Field(gt=0.0)]
-NonNegative = Annotated[_Number, Field(ge=0.0)]
+Score = Annotated[Number, Field(ge=0.0, le=1.0)]
+Positive = Annotated[Number, Field(gt=0.0)]
+NonNegative = Annotated[Number, Field(ge=0.0)]
 Text = Annotated[str, Field(min_length=1)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.\-]*$")]
 
@@ -287,7 +287,7 @@ class Model(Record):
     released: date | None = None
     params: Positive | None = None
     training_tokens: Positive | None = None
-    training_compute_flop: Annotated[_Number, Field(ge=1e10, le=1e30)] | None = None
+    training_compute_flop: Annotated[Number, Field(ge=1e10, le=1e30)] | None = None
     compute_confidence: ComputeConfidence | None = None
     source: Text
     locator: Text

@@ -87,10 +87,14 @@ def _cost(task: Task) -> int:
 
 def shard_steps(registry: Registry, shard: Shard) -> tuple[Step, ...]:
     """What one shard would do, in order; nothing is computed."""
-    todo = stored_plan(registry)
+    return _portion(registry, stored_plan(registry), shard)[1]
+
+
+def _portion(registry: Registry, todo: Plan, shard: Shard) -> tuple[list[Task], tuple[Step, ...]]:
+    """The tasks of one shard, and the stale steps they do."""
     mine = share(make_tasks(registry, todo, FitMethod.POSTERIOR), shard)
     names = {name for task in mine for name in _names(task)}
-    return tuple(step for step in todo.steps if (step.kind, step.name) in names)
+    return mine, tuple(step for step in todo.steps if (step.kind, step.name) in names)
 
 
 def _names(task: Task) -> Iterable[tuple[str, str]]:
@@ -114,9 +118,7 @@ def make_part(
     be written.
     """
     todo = stored_plan(registry)
-    mine = share(make_tasks(registry, todo, FitMethod.POSTERIOR), shard)
-    wanted = {name for task in mine for name in _names(task)}
-    steps = tuple(step for step in todo.steps if (step.kind, step.name) in wanted)
+    mine, steps = _portion(registry, todo, shard)
     found, finished = [], 0
     stale = {(step.kind, step.name) for step in steps}
     if progress is not None and steps:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import sync_playwright
 
+from cegain.equivalents.converters import Converters
+from cegain.equivalents.loading import load_converters
+from cegain.gains import Verdict
 from cegain.parse_cache import SWITCH
+from cegain.results import GainRecord
 
 SOURCE = "{title: A made-up study, authors: ['Doe, J.'], url: 'https://example.org/doe2026'}"
 MODEL_HEADER = (
@@ -52,6 +57,40 @@ def enhancement(*comparisons: str, name: str = "Worked examples", kind: str = "p
         f"introduced: 2026-03-02\nsources:\n  doe2026: {SOURCE}\n"
         + (f"comparisons:\n{lines}" if lines else "comparisons: []\n")
     )
+
+
+def gain_record(**more: object) -> GainRecord:
+    """A stored gain of ten times, read from a curve; the fields given replace the usual ones."""
+    usual = GainRecord(
+        enhancement="worked-examples",
+        name="Worked examples",
+        kind="prompting",
+        series="demo",
+        model="alpha-3",
+        variant=None,
+        training_compute_flop=1e23,
+        baseline_score=0.3,
+        enhanced_score=0.4,
+        n_items=1000,
+        route="curve",
+        verdict=Verdict.INTERPOLATED,
+        ratio=10.0,
+        interval=(5.0, 20.0),
+        level=0.9,
+        reasons=(),
+        flags=(),
+        bound=None,
+        bound_refusal=None,
+        probability_above=None,
+        inference_cost_multiplier=None,
+        inference_cost_basis=None,
+        one_time_cost_flop=None,
+        reported_by=None,
+        checked="full-text",
+        source="doe2026",
+        locator="Table 2",
+    )
+    return replace(usual, **more)  # type: ignore[arg-type]
 
 
 class RegistryFolder:
@@ -130,6 +169,12 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(SWITCH, str(tmp_path_factory.mktemp("parses")))
         yield
+
+
+@pytest.fixture(scope="session")
+def converters() -> Converters:
+    """The rates, thresholds and tables of the curated registry."""
+    return load_converters(Path(__file__).parent.parent)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner, Result
@@ -23,7 +22,7 @@ from cegain.records import BoundKind, Checked, Registry, ReportedGain
 from cegain.registry import load_registry
 from cegain.results import BoundRecord, FitRecord, GainRecord, Results
 from cegain.scaling import FitStatus
-from tests.conftest import SOURCE, RegistryFolder, comparison, demo_scores, enhancement
+from tests.conftest import SOURCE, RegistryFolder, comparison, demo_scores, enhancement, gain_record
 
 AGREE, DIFFER, CANNOT_TELL = Agreement.AGREE, Agreement.DIFFER, Agreement.CANNOT_TELL
 
@@ -50,36 +49,15 @@ def gain(
 ) -> GainRecord:
     """A stored gain with this interval on the curve and these measured bounds."""
     on_curve = verdict not in (Verdict.MEASURED_BOUND, Verdict.NOT_ESTIMABLE)
-    record = GainRecord(
-        enhancement="worked-examples",
-        name="Worked examples",
-        kind="prompting",
-        series="demo",
-        model="alpha-3",
-        variant=None,
-        training_compute_flop=1e23,
-        baseline_score=0.3,
-        enhanced_score=0.4,
-        n_items=1000,
-        route="curve" if on_curve else "none",
-        verdict=verdict,
-        ratio=ratio,
-        interval=sizes or (None, None) if verdict is Verdict.MEASURED_BOUND else (low, high),
-        level=0.9,
-        reasons=() if verdict is Verdict.INTERPOLATED else ("a reason",),
-        flags=(),
-        bound=BoundRecord(*sizes, "beta-1", "beta-2", None, same_family=True) if sizes else None,
-        bound_refusal=None,
-        probability_above=None,
-        inference_cost_multiplier=None,
-        inference_cost_basis=None,
-        one_time_cost_flop=None,
-        reported_by=None,
-        checked="full-text",
-        source="doe2026",
-        locator="Table 2",
-    )
-    return replace(record, **more)  # type: ignore[arg-type]
+    usual = {
+        "route": "curve" if on_curve else "none",
+        "verdict": verdict,
+        "ratio": ratio,
+        "interval": sizes or (None, None) if verdict is Verdict.MEASURED_BOUND else (low, high),
+        "reasons": () if verdict is Verdict.INTERPOLATED else ("a reason",),
+        "bound": BoundRecord(*sizes, "beta-1", "beta-2", None, same_family=True) if sizes else None,
+    }
+    return gain_record(**{**usual, **more})
 
 
 def fit(largest: float) -> FitRecord:

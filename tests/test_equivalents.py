@@ -1,24 +1,18 @@
-"""What a gain means: draws, bounds, refusals and the properties of each conversion."""
+"""What a gain means: draws, bounds, refusals, and effective compute against thresholds."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from cegain.equivalents import augmented_law, model_count, net_inference
+from cegain.equivalents import model_count
 from cegain.equivalents.converters import (
-    ComputeRow,
     Converters,
     ModificationRule,
     Quantity,
-    RunRow,
     Threshold,
     ThresholdStatus,
 )
@@ -28,9 +22,9 @@ from cegain.equivalents.draws import (
     Gain,
     Refusal,
     Side,
+    doubling_months,
     estimated_gain,
     log_growth,
-    rate_draws,
     recorded_gain,
     stated_gain,
     strata,
@@ -44,60 +38,24 @@ from cegain.equivalents.effective_compute import (
     modification,
     registry_crossings,
 )
-from cegain.equivalents.horizon import horizon_panel, slowdown
-from cegain.equivalents.inequality import race, who_gains
-from cegain.equivalents.loading import load_converters
-from cegain.equivalents.months import NEVER_ADD, doubling_months, months, months_panel
-from cegain.equivalents.page import context_figures, meaning, said
-from cegain.equivalents.success_horizons import horizon_trend, horizons, task_table
+from cegain.equivalents.horizon import slowdown
+from cegain.equivalents.inequality import race
+from cegain.equivalents.months import months, months_panel
+from cegain.equivalents.page import meaning, said
 from cegain.equivalents.translation import translate
-from cegain.equivalents.trends import ERAS, compute_trend
 from cegain.errors import RecordError
 from cegain.gains import GainEstimate, Verdict
 from cegain.records import Checked, ComputeConfidence, Model
 from cegain.resampling import quantiles
 from cegain.results import GainRecord
-
-ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture(scope="module")
-def converters() -> Converters:
-    return load_converters(ROOT)
+from tests.conftest import gain_record
+from tests.test_equivalents_whole import estimates
 
 
 def record(verdict: Verdict, **more: object) -> GainRecord:
-    """A stored gain; the fields given replace the usual ones."""
-    usual = GainRecord(
-        enhancement="loop",
-        name="Loop",
-        kind="scaffolding",
-        series="demo",
-        model="alpha",
-        variant=None,
-        training_compute_flop=1e24,
-        baseline_score=0.3,
-        enhanced_score=0.5,
-        n_items=1000,
-        route="curve",
-        verdict=verdict,
-        ratio=10.0,
-        interval=(5.0, 20.0),
-        level=0.90,
-        reasons=("over the ceiling",),
-        flags=(),
-        bound=None,
-        bound_refusal=None,
-        probability_above=None,
-        inference_cost_multiplier=None,
-        inference_cost_basis=None,
-        one_time_cost_flop=None,
-        reported_by=None,
-        checked="full-text",
-        source="doe2026",
-        locator="Table 1",
-    )
-    return replace(usual, **more)  # type: ignore[arg-type]
+    """A stored gain at 10²⁴ FLOP; the fields given replace the usual ones."""
+    usual = {"training_compute_flop": 1e24, "reasons": ("over the ceiling",)}
+    return gain_record(verdict=verdict, **{**usual, **more})
 
 
 # --- distributions and draws ---------------------------------------------------------------
@@ -140,8 +98,10 @@ def test_growth_is_the_same_in_every_unit(converters: Converters) -> None:
     rate = converters.rates["epoch-frontier"]
     yearly = log_growth("x", rate, 101)
     assert float(quantiles(yearly, 0.5)) == pytest.approx(math.log(4.5), rel=1e-3)
-    doubling = doubling_months("epoch-frontier", rate)
-    assert doubling.central == pytest.approx(12 * math.log(2) / math.log(4.5), rel=1e-3)
+    doubling = doubling_months("x", rate, 101)
+    assert float(quantiles(doubling, 0.5)) == pytest.approx(
+        12 * math.log(2) / math.log(4.5), rel=1e-3
+    )
 
 
 def test_uncertainty_of_gain_and_rate_are_carried_together(converters: Converters) -> None:
@@ -401,390 +361,3 @@ def test_a_plain_model_as_good_needs_both_more_size_and_data(converters: Convert
     linear = ("size-linear", converters.rates["size-linear"])
     size, data = implied_scale(gain, *linear)
     assert size.central == pytest.approx(9) and data.central == pytest.approx(1)
-
-
-# --- months --------------------------------------------------------------------------------
-
-
-def test_months_are_never_to_be_added(converters: Converters) -> None:
-    panel = months_panel(stated_gain(10, (5, 20)), converters, date(2026, 11, 1))
-    assert panel.warning == NEVER_ADD
-    assert panel.headline.rate == "ho2024-preprint"
-    combined, shortest = (
-        panel.combined.central,
-        min((e.central or math.inf) for e in (panel.algorithms[0], panel.compute[0])),
-    )
-    assert combined is not None and combined < shortest
-    for estimate in (*panel.algorithms, *panel.compute, panel.combined):
-        assert estimate.rate and estimate.source and estimate.rate_name
-
-
-@given(st.floats(0.02, 1e4), st.floats(1.01, 10))
-@settings(max_examples=40, deadline=None)
-def test_months_rise_with_the_gain(ratio: float, more: float) -> None:
-    rate = load_converters(ROOT).rates["ho2024-preprint"]
-    less, greater = (months(stated_gain(g), "k", rate).central for g in (ratio, ratio * more))
-    assert less is not None and greater is not None and less < greater
-
-
-def test_losses_are_negative_months(converters: Converters) -> None:
-    found = months(stated_gain(0.5), "ho2024-preprint", converters.rates["ho2024-preprint"])
-    assert found.central == pytest.approx(-8.0, rel=1e-3)
-
-
-def test_no_rate_without_uncertainty_goes_unsaid(converters: Converters) -> None:
-    panel = months_panel(stated_gain(10), converters)
-    three = next(e for e in panel.algorithms if e.rate == "three-per-year")
-    assert "quoted without uncertainty" in three.warnings
-
-
-# --- net of inference ----------------------------------------------------------------------
-
-
-def test_no_ratio_no_net_gain(converters: Converters) -> None:
-    found = net_inference.net_gain(stated_gain(10, (5, 20)), converters)
-    assert isinstance(found, Refusal) and "inference cost" in found.reason
-    rate = converters.rates["size-squared"]
-    gain = stated_gain(10)
-    for refused in (
-        net_inference.break_even_tokens(gain, 1e24, 1e11, "k", rate),
-        net_inference.lifetime_ratio(gain, 1.0, 0.0, "k", rate),
-        net_inference.break_even_share(gain, 0.0, "k", rate),
-        net_inference.after_training_cost(gain, 1e24),
-    ):
-        assert isinstance(refused, Refusal)
-
-
-@given(st.floats(0.01, 1e6), st.floats(1, 1e4), st.floats(0.1, 2), st.floats(1.01, 5))
-@settings(max_examples=60, deadline=None)
-def test_net_gain_falls_with_cost_and_exchange(
-    gross: float, ratio: float, exchange: float, more: float
-) -> None:
-    net = net_inference.net_ratio(gross, ratio, exchange)
-    assert net_inference.net_ratio(gross, ratio * more, exchange) < net
-    assert net_inference.net_ratio(gross, ratio, exchange * more) <= net
-    assert net_inference.net_ratio(gross, 1.0, exchange) == pytest.approx(gross)
-
-
-def test_inference_neutral_ratio_is_the_root(converters: Converters) -> None:
-    gain = stated_gain(9, inference_ratio=3)
-    found = net_inference.net_gain(gain, converters)
-    assert not isinstance(found, Refusal)
-    assert found.neutral_ratio[0].central == pytest.approx(3)
-    assert found.relative_cost[0].central == pytest.approx(1)
-
-
-def test_cheap_enhancements_never_break_even(converters: Converters) -> None:
-    gain = stated_gain(100, inference_ratio=2)
-    rate = converters.rates["size-squared"]
-    found = net_inference.break_even_tokens(gain, 1e24, 1e11, "size-squared", rate)
-    assert isinstance(found, Refusal) and found.reason.startswith("never")
-
-
-@pytest.mark.parametrize("ratio", [0.0, -1.0, math.nan])
-def test_impossible_cost_ratios_are_refused(converters: Converters, ratio: float) -> None:
-    gain = replace(stated_gain(10), inference_ratio=ratio)
-    with pytest.raises(ValueError, match="positive"):
-        net_inference.net_gain(gain, converters)
-
-
-def test_crossover_of_a_saturating_curve() -> None:
-    points = [(4, 6.0), (16, 12.0), (64, 16.0), (256, 18.0)]
-    found = net_inference.crossover(points, 0.7)
-    assert isinstance(found, net_inference.Crossover)
-    assert found.inference_ratio is not None and 16 < found.inference_ratio < 64
-    at = math.log10(found.inference_ratio)
-    slope = (math.log10(16 / 12)) / math.log10(4)
-    assert math.log10(12) + slope * (at - math.log10(16)) == pytest.approx(0.7 * at)
-    assert found.best_ratio == pytest.approx(4)
-
-
-def test_crossovers_that_are_not_there() -> None:
-    rising = net_inference.crossover([(2, 4.0), (4, 16.0)], 1.0)
-    assert isinstance(rising, net_inference.Crossover)
-    assert rising.inference_ratio is None and "still above" in rising.reason
-    useless = net_inference.crossover([(2, 1.1), (4, 1.2)], 1.0)
-    assert isinstance(useless, net_inference.Crossover)
-    assert useless.inference_ratio is None and "never above" in useless.reason
-    assert isinstance(net_inference.crossover([], 1.0), Refusal)
-
-
-def test_crossovers_of_stored_curves(converters: Converters) -> None:
-    key, rate = converters.default(Quantity.INFERENCE_EXCHANGE)
-    stored = [
-        record(Verdict.INTERPOLATED, variant=f"n={n}", ratio=g, inference_cost_multiplier=float(n))
-        for n, g in ((4, 6.0), (64, 9.0))
-    ]
-    found = net_inference.measured_crossovers(stored, key, rate)
-    assert [line.points for line in found] == [2] and found[0].rate == key
-    assert net_inference.measured_crossovers(stored[:1], key, rate) == ()
-
-
-# --- horizons ------------------------------------------------------------------------------
-
-
-def toy_runs(agent: str, horizon_minutes: float, *, runs: int = 40) -> list[RunRow]:
-    lengths = [2.0**k for k in range(10)]
-    return [
-        RunRow(
-            agent=agent,
-            task=f"task-{k}",
-            task_family=f"family-{k // 2}",
-            human_minutes=minutes,
-            runs=runs,
-            success_rate=round(runs / (1 + minutes / horizon_minutes)) / runs,
-            weight_per_run=1 / (runs * len(lengths)),
-        )
-        for k, minutes in enumerate(lengths)
-    ]
-
-
-def test_horizons_rank_agents_and_hold_the_point() -> None:
-    table = task_table([*toy_runs("weak", 4), *toy_runs("strong", 64)])
-    found = {h.agent: h for h in horizons(table, draws=300)}
-    weak, strong = found["weak"].minutes, found["strong"].minutes
-    assert weak.central is not None and strong.central is not None
-    assert weak.central < strong.central
-    for estimate in (weak, strong):
-        assert estimate.low is not None and estimate.high is not None
-        assert estimate.low <= (estimate.central or 0.0) <= estimate.high
-    high = {h.agent: h.minutes.central for h in horizons(table, 0.8, draws=50)}
-    assert (high["strong"] or 0.0) < strong.central
-
-
-def test_agents_that_always_or_never_succeed() -> None:
-    rows = [replace_rate(row, 1.0) for row in toy_runs("always", 4)]
-    rows += [replace_rate(row, 0.0) for row in toy_runs("never", 4)]
-    found = {h.agent: h for h in horizons(task_table(rows), draws=20)}
-    assert found["always"].minutes.central is None and not found["always"].within
-    assert found["never"].minutes.central == 0.0 and not found["never"].within
-
-
-def replace_rate(row: RunRow, rate: float) -> RunRow:
-    return row.model_copy(update={"success_rate": rate})
-
-
-def test_trend_of_the_best_agents() -> None:
-    names = {"a": 4, "b": 8, "worse": 5, "c": 16, "d": 32}
-    rows = [row for name, minutes in names.items() for row in toy_runs(name, minutes)]
-    days = {"a": 1, "b": 101, "worse": 151, "c": 201, "d": 301}
-    released = {name: date.fromordinal(730000 + day) for name, day in days.items()}
-    found = horizon_trend(task_table(rows), released, draws=200)
-    assert found.agents == ("a", "b", "c", "d")
-    assert found.doubling_days.central == pytest.approx(100, rel=0.15)
-    with pytest.raises(ValueError, match="three agents"):
-        horizon_trend(task_table(rows), {"a": released["a"]}, draws=20)
-
-
-def test_one_task_with_two_lengths_is_refused() -> None:
-    rows = toy_runs("a", 4)
-    rows.append(rows[0].model_copy(update={"human_minutes": 99.0, "agent": "b"}))
-    with pytest.raises(ValueError, match="two lengths"):
-        task_table(rows)
-
-
-def test_horizon_panel_names_every_route(converters: Converters) -> None:
-    panel = horizon_panel(stated_gain(10, (5, 20)), converters)
-    assert next(e.rate for e in panel.multipliers) == "elasticity-judged"
-    assert any("horizon-per-index-point" in e.rate for e in panel.multipliers)
-    assert all(e.source for e in (*panel.multipliers, panel.doublings, *panel.months))
-
-
-def test_slowdown_delays(converters: Converters) -> None:
-    found = slowdown(converters, 60, 9600, slow_after=1.0, slow_factor=0.5)
-    assert found.delay.central is not None and found.delay.central > 0
-    none = slowdown(converters, 60, 9600, slow_after=1.0, slow_factor=1.0)
-    assert none.delay.central == pytest.approx(0.0, abs=1e-9)
-    stopped = slowdown(converters, 60, 9600, slow_after=0.0, slow_factor=0.0)
-    assert stopped.slowed.central is None  # never
-    with pytest.raises(ValueError, match="longer"):
-        slowdown(converters, 60, 60, slow_after=0, slow_factor=1)
-
-
-# --- laws, inequality, counts, trends ------------------------------------------------------
-
-
-def test_law_is_found_again_from_its_own_losses() -> None:
-    truth = augmented_law.AugmentedLaw(
-        {
-            "a": 0.9,
-            "a_ptb": 0.0,
-            "a_wt2": 0.05,
-            "a_year": 0.01,
-            "a_size": 0.07,
-            "b": 0.8,
-            "b_ptb": 0.15,
-            "b_wt2": 0.1,
-            "b_year": 0.04,
-            "b_data": 0.04,
-        },
-        augmented_law.Reference(1e6, 1e6, 2012.0),
-    )
-    random = np.random.default_rng(3)
-    rows = []
-    for index in range(400):
-        size, data = 1e6 * 10 ** random.uniform(0, 5), 1e6 * 10 ** random.uniform(0, 6)
-        year, benchmark = 2012 + 11 * random.random(), ("wt103", "ptb", "wt2")[index % 3]
-        if index == 0:
-            size, data, year = 1e6, 1e6, 2012.0
-        loss = float(truth.loss(size, data, year, benchmark)) + random.normal(0, 0.02)
-        rows.append(augmented_law.Observation(loss, size, data, year, benchmark))
-    found = augmented_law.fit_law(rows, penalty=0.0)
-    assert found.reference == truth.reference
-    assert found.doubling_years()[2] == pytest.approx(truth.doubling_years()[2], rel=0.1)
-    assert found.effective_compute(1.0, 2014.0) > 1.0
-    penalised = augmented_law.fit_law(rows)
-    sizes = [sum(abs(v) for v in law.constants.values()) for law in (found, penalised)]
-    assert sizes[1] < sizes[0]
-    with pytest.raises(Exception, match="too few"):
-        augmented_law.fit_law(rows[:5])
-
-
-def test_allocation_gain_is_one_at_the_optimum(converters: Converters) -> None:
-    law = augmented_law.AllocationLaw(**converters.parameters["chinchilla"].values)
-    for compute in (1e20, 1e24):
-        assert law.allocation_gain(*law.optimum(compute)) == pytest.approx(1.0)
-        assert law.optimal_compute(law.loss(*law.optimum(compute))) == pytest.approx(compute)
-        n, d = law.optimum(compute)
-        assert law.allocation_gain(2 * n, d / 2) > 1 and law.allocation_gain(n / 2, 2 * d) > 1
-    with pytest.raises(ValueError, match="floor"):
-        law.optimal_compute(law.floor)
-
-
-def test_law_without_transformer_factor_refuses(converters: Converters) -> None:
-    reference = augmented_law.Reference(1e6, 1e6, 2012.0)
-    law = augmented_law.AugmentedLaw(converters.parameters["ho2024-law"].values, reference)
-    with pytest.raises(ValueError, match="Transformers"):
-        law.transformer_gain(1e22, 2023)
-
-
-def test_who_gains_by_who_has_it(converters: Converters) -> None:
-    found = who_gains(stated_gain(10, (5, 20)), race(converters))
-    alone, both, richer = (
-        e.central for e in (found.gap_if_small_only, found.gap_if_both, found.gap_if_frontier_only)
-    )
-    assert alone is not None and both is not None and richer is not None
-    assert alone < both < found.plain_gap < richer
-    assert found.parity_years.rate and found.parity_years.source
-
-
-def test_the_same_gain_is_worth_less_when_large(converters: Converters) -> None:
-    contest = race(converters)
-    assert contest.loss_per_ln_compute(1e22) < contest.loss_per_ln_compute(1e26) < 0
-
-
-def test_counts_fall_with_the_threshold_and_rise_with_the_gain(converters: Converters) -> None:
-    plain = [
-        model_count.forecast(converters, t, 2027, simulations=200).cumulative.central or 0.0
-        for t in (1e25, 3e25, 1e26)
-    ]
-    assert plain[0] > plain[1] > plain[2]
-    enhanced = model_count.forecast(
-        converters, 1e26, 2027, gain=stated_gain(10, (5, 20)), simulations=200
-    )
-    assert (enhanced.cumulative.central or 0.0) > plain[2]
-    bound = model_count.forecast(
-        converters, 1e26, 2027, gain=stated_gain(10, side=Side.AT_LEAST), simulations=200
-    )
-    assert bound.cumulative.central is None and bound.cumulative.high is None
-    with pytest.raises(ValueError, match="begins"):
-        model_count.forecast(converters, 1e26, 2020)
-
-
-def test_summed_years_are_wider_than_the_cumulative_count(converters: Converters) -> None:
-    found = model_count.forecast(converters, 1e25, 2028)
-    width = [(e.high or 0.0) - (e.low or 0.0) for e in (found.cumulative, found.summed_years)]
-    assert width[0] < 0.7 * width[1]
-
-
-def test_counts_do_not_depend_on_the_run(converters: Converters) -> None:
-    first, again = (model_count.forecast(converters, 1e25, 2026) for _ in range(2))
-    assert first == again
-
-
-def test_trend_of_a_known_growth() -> None:
-    rows = [
-        ComputeRow(
-            model=f"m{k}",
-            published=date(2015, 1, 1).replace(year=2012 + k // 4, month=1 + 3 * (k % 4)),
-            training_compute_flop=1e20 * 4.0 ** (k / 4) * (1.3 if k % 2 else 1 / 1.3),
-            language="yes",
-            frontier="no",
-        )
-        for k in range(40)
-    ]
-    found = compute_trend(rows, ERAS[2])
-    assert found.per_year.central == pytest.approx(4.0, rel=0.05)
-    assert found.doubling_months.central == pytest.approx(6.0, rel=0.05)
-    with pytest.raises(ValueError, match="too few"):
-        compute_trend(rows[:5], ERAS[2])
-
-
-# --- the whole, and the page ---------------------------------------------------------------
-
-
-def estimates(value: object) -> list[Estimate]:
-    """Every estimate inside a result, however deep."""
-    if isinstance(value, Estimate):
-        return [value]
-    if isinstance(value, (list, tuple)):
-        return [found for item in value for found in estimates(item)]
-    if hasattr(value, "__dataclass_fields__"):
-        return [found for item in vars(value).values() for found in estimates(item)]
-    return []
-
-
-@pytest.mark.parametrize("side", [Side.AT_LEAST, Side.AT_MOST])
-def test_one_sided_gains_are_one_sided_everywhere(converters: Converters, side: Side) -> None:
-    gain = stated_gain(10, side=side, inference_ratio=10, one_time_flop=1e22)
-    found = translate(
-        gain, converters, base_flop=1e24, active_parameters=1e11, training_tokens=1e13
-    )
-    assert found.one_sided
-    every = estimates(found)
-    assert len(every) > 25
-    for estimate in every:
-        assert estimate.central is None, estimate.what
-        assert estimate.low is None or estimate.high is None, estimate.what
-    assert all(line.probability is None for line in found.crossings)
-    page = meaning(found, converters)
-    assert all(line.said.startswith(("at least", "at most", "no bound")) for line in page.lines)
-
-
-def test_every_number_names_its_rate_and_source(converters: Converters) -> None:
-    gain = stated_gain(10, (5, 20), inference_ratio=10, one_time_flop=1e22)
-    found = translate(
-        gain, converters, base_flop=1e24, active_parameters=1e11, training_tokens=1e13
-    )
-    # arithmetic on the gain alone needs no rate
-    bare = {"gross gain", "effective training compute", "gain after its own training"}
-    for estimate in estimates(found):
-        assert estimate.what in bare or (estimate.rate and estimate.source), estimate.what
-        assert estimate.unit
-
-
-def test_unchecked_rates_stay_out_of_briefings(converters: Converters) -> None:
-    found = translate(stated_gain(10, (5, 20)), converters, base_flop=2e24)
-    page = meaning(found, converters)
-    unverified = {
-        rate.name for rate in converters.rates.values() if rate.checked is Checked.UNVERIFIED
-    }
-    assert unverified and not unverified & {line.rate for line in page.lines}
-    assert any(e.rate == "catch-up" for e in found.months.algorithms)
-    rules = {t.name for t in converters.thresholds.values() if t.checked is Checked.UNVERIFIED}
-    assert rules and not rules & {line.rule for line in page.thresholds}
-    assert any("net gain" in line for line in page.refusals)
-    assert NEVER_ADD in page.cautions
-
-
-def test_context_figures_carry_source_and_unit(converters: Converters) -> None:
-    figures = dict(context_figures(converters))
-    assert {"data-stock", "parameter-gap", "growth-decomposition"} <= set(figures)
-    assert all(f.source in converters.sources and f.unit for f in figures.values())
-
-
-def test_rates_are_drawn_the_same_everywhere(converters: Converters) -> None:
-    rate = converters.rates["exchange-most-tasks"]
-    assert np.array_equal(
-        rate_draws("exchange-most-tasks", rate, 500), rate_draws("exchange-most-tasks", rate, 500)
-    )

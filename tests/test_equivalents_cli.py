@@ -70,6 +70,9 @@ def test_translate_in_words() -> None:
     assert result.exit_code == 0
     for part in ("months of algorithmic progress", "must not be added", "net gain", "Rates:"):
         assert part in result.stdout
+    # all draws agree about thresholds far below and far above: likely, not certain
+    for said in ("effective compute above: over 99 %", "effective compute above: under 1 %"):
+        assert said in result.stdout
 
 
 def test_a_bound_is_never_a_number() -> None:

@@ -48,3 +48,11 @@ def test_shares_never_claim_certainty() -> None:
     assert formatting.share(1.0) == "100 %"
     assert formatting.count(1, "family", "families") == "1 family"
     assert formatting.count(2, "family", "families") == "2 families"
+
+
+def test_no_draws_show_certainty() -> None:
+    assert [formatting.probability(p) for p in (0.0, 0.5, 1.0)] == [
+        "under 1 %",
+        "50 %",
+        "over 99 %",
+    ]

@@ -1,9 +1,8 @@
-"""Large logs and floods of bytes: bounded memory and time."""
+"""Large logs and floods of bytes: bounded memory."""
 
 from __future__ import annotations
 
 import json
-import time
 import tracemalloc
 from pathlib import Path
 
@@ -40,13 +39,11 @@ def large_log(path: Path, megabytes: int, *, reductions: bool = True) -> Path:
 def test_a_large_log_is_read_in_bounded_memory(tmp_path: Path) -> None:
     path = large_log(tmp_path / "large.json", 40)
     assert path.stat().st_size > 35 * 2**20
-    started = time.perf_counter()
     tracemalloc.start()
     (draft,) = inspect_log.read(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(draft.items) == 8
-    assert time.perf_counter() - started < 5
     assert peak < 12 * 2**20
 
 
@@ -63,13 +60,11 @@ def test_samples_are_read_one_at_a_time(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_log_of_500_megabytes(tmp_path: Path) -> None:
     path = large_log(tmp_path / "large.json", 500)
-    started = time.perf_counter()
     tracemalloc.start()
     (draft,) = inspect_log.read(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(draft.items) == 8
-    assert time.perf_counter() - started < 30
     assert peak < 12 * 2**20
 
 

@@ -235,7 +235,7 @@ def test_held_out_folds_are_the_same_for_both() -> None:
         ScoreRow(r.model, "Winogrande" if r.benchmark == "bench-0" else r.benchmark, r.score, 500)
         for r in made_rows()[0]
     ]
-    found = compare_held_out(build_matrix(rows), anchor_benchmark="Winogrande", folds=4)
+    found = compare_held_out(build_matrix(rows), folds=4)
     assert found.reference.n_rows == found.default.n_rows == len(rows)
     assert found.rmse_gain == pytest.approx(found.reference.rmse - found.default.rmse)
     # the noise made here is as large at the ends as halfway up, the model's is not

@@ -15,9 +15,9 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from cegain.equivalents.distributions import Distribution, Level, Number, smallest
+from cegain.equivalents.distributions import Distribution, Level, smallest
 from cegain.errors import Problem, RecordError
-from cegain.records import Checked, Positive, Record, Slug, Source, Text
+from cegain.records import Checked, Number, Positive, Record, Slug, Source, Text
 
 
 class Unit(StrEnum):
@@ -60,7 +60,17 @@ _GROWTHS = frozenset(
 )
 
 
-class Rate(Record):
+class _Entry(Record):
+    """What every entry says of itself: its name, its source and the place in it."""
+
+    name: Text
+    source: Text
+    locator: Text
+    checked: Checked
+    note: Text | None = None
+
+
+class Rate(_Entry):
     """One converter: what it is, its distribution, where it comes from, when it holds.
 
     ``first`` and ``last`` bound the dates of the data behind it; a use outside them
@@ -68,18 +78,13 @@ class Rate(Record):
     every output that uses the rate.
     """
 
-    name: Text
     quantity: Quantity
     unit: Unit
     distribution: Distribution
-    source: Text
-    locator: Text
-    checked: Checked
     first: date | None = None
     last: date | None = None
     default: bool = False
     caution: Text | None = None
-    note: Text | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -104,14 +109,13 @@ class ThresholdStatus(StrEnum):
     PROPOSED = "proposed"
 
 
-class Threshold(Record):
+class Threshold(_Entry):
     """A rule that turns on training compute.
 
     ``counts_modifications`` says whether later fine-tuning and reinforcement learning
     add to the compute the rule counts; None where the text was not checked.
     """
 
-    name: Text
     jurisdiction: Text
     training_compute_flop: Positive
     status: ThresholdStatus
@@ -119,58 +123,39 @@ class Threshold(Record):
     until: date | None = None
     counts_modifications: bool | None = None
     condition: Text | None = None
-    source: Text
-    locator: Text
-    checked: Checked
-    note: Text | None = None
 
 
-class ModificationRule(Record):
+class ModificationRule(_Entry):
     """A rule under which changing someone else's model makes one its provider.
 
     It triggers where the compute of the modification exceeds ``share`` of the original
     model's training compute.
     """
 
-    name: Text
     jurisdiction: Text
     share: Annotated[Positive, Field(le=1.0)]
     status: ThresholdStatus
     since: date | None = None
-    source: Text
-    locator: Text
-    checked: Checked
-    note: Text | None = None
 
 
-class ContextFigure(Record):
+class ContextFigure(_Entry):
     """A published figure that a briefing may cite beside a gain; not used in any sum."""
 
-    name: Text
     statement: Text
     value: Number | None = None
     low: Number | None = None
     high: Number | None = None
     level: Level | None = None
     unit: Text
-    source: Text
-    locator: Text
-    checked: Checked
-    note: Text | None = None
 
 
-class ParameterSet(Record):
+class ParameterSet(_Entry):
     """The constants of a published law, kept together: a law is no rate of its own."""
 
-    name: Text
     law: Text
     values: dict[str, Number] = Field(min_length=1)
-    source: Text
-    locator: Text
-    checked: Checked
     first: date | None = None
     last: date | None = None
-    note: Text | None = None
 
 
 class DataTable(Record):

@@ -8,21 +8,14 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 from scipy.special import ndtri
 
-from cegain.records import Positive, Record
+from cegain.records import Number, Positive, Record
 
 Floats = NDArray[np.float64]
 
 
-def _written_as_number(value: object) -> object:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
-        raise ValueError("must be a number")
-    return value
-
-
-Number = Annotated[float, BeforeValidator(_written_as_number), Field(allow_inf_nan=False)]
 Level = Annotated[Number, Field(gt=0.0, lt=1.0)]
 
 
@@ -43,10 +36,9 @@ class Fixed(Record):
     value: Number
 
 
-class Normal(Record):
-    """Median and the ends of an interval; two half-normals where they are not symmetric."""
+class _AboutMedian(Record):
+    """A median with the ends of its interval."""
 
-    shape: Literal[Shape.NORMAL]
     median: Number
     low: Number
     high: Number
@@ -59,20 +51,19 @@ class Normal(Record):
         return self
 
 
-class LogNormal(Record):
+class Normal(_AboutMedian):
+    """Median and the ends of an interval; two half-normals where they are not symmetric."""
+
+    shape: Literal[Shape.NORMAL]
+
+
+class LogNormal(_AboutMedian):
     """The same on a logarithmic scale: for positive quantities such as doubling times."""
 
     shape: Literal[Shape.LOGNORMAL]
     median: Positive
     low: Positive
     high: Positive
-    level: Level
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if not self.low < self.median < self.high:
-            raise ValueError("low, median and high must increase")
-        return self
 
 
 class Uniform(Record):
@@ -131,17 +122,11 @@ def inverse(distribution: Distribution, probability: Floats) -> Floats:
         rising = low + np.sqrt(probability * (high - low) * (mode - low))
         falling = high - np.sqrt((1 - probability) * (high - low) * (high - mode))
         return np.where(probability < turn, rising, falling)
+    ends = (distribution.low, distribution.median, distribution.high)
     if isinstance(distribution, Normal):
-        ends = (distribution.low, distribution.median, distribution.high)
         return two_halves(*ends, distribution.level, probability)
-    return np.exp(_log_halves(distribution, probability))
-
-
-def _log_halves(distribution: LogNormal, probability: Floats) -> Floats:
-    low, median, high = (
-        math.log(end) for end in (distribution.low, distribution.median, distribution.high)
-    )
-    return two_halves(low, median, high, distribution.level, probability)
+    low, median, high = (math.log(end) for end in ends)
+    return np.exp(two_halves(low, median, high, distribution.level, probability))
 
 
 def two_halves(low: float, median: float, high: float, level: float, probability: Floats) -> Floats:

@@ -9,8 +9,8 @@ gives the quantiles of a single distribution without sampling noise.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
@@ -120,6 +120,17 @@ def log_growth(key: str, rate: Rate, size: int) -> Floats:
         return np.log(draws)
     months = draws / DAYS_PER_MONTH if rate.unit is Unit.DAYS_PER_DOUBLING else draws
     return 12 * math.log(2) / months
+
+
+def doubling_months(key: str, rate: Rate, size: int) -> Floats:
+    """Draws of a rate of growth as months per doubling, whatever unit it is written in."""
+    return 12 * math.log(2) / log_growth(key, rate, size)
+
+
+def powers(log10_values: Floats) -> Floats:
+    """Factors from their log10; an infinite one stays infinite."""
+    with np.errstate(over="ignore"):
+        return np.asarray(10.0**log10_values, dtype=np.float64)
 
 
 def stated_gain(
@@ -255,9 +266,24 @@ def dated(rate: Rate, used_on: date | None) -> tuple[str, ...]:
     return tuple(said)
 
 
-def named_warnings(rates: Iterable[tuple[str, Rate]], used_on: date | None) -> tuple[str, ...]:
-    """Warnings of several rates behind one output, each with the key of its rate."""
-    return tuple(f"{key}: {line}" for key, rate in rates for line in dated(rate, used_on))
+def resting_on(
+    estimate: Estimate, rates: Sequence[tuple[str, Rate]], used_on: date | None = None
+) -> Estimate:
+    """The same estimate with the several rates behind it; the weakest check is its own."""
+    warnings = (f"{key}: {line}" for key, rate in rates for line in dated(rate, used_on))
+    return replace(
+        estimate,
+        rate=" x ".join(key for key, _ in rates),
+        rate_name="; ".join(rate.name for _, rate in rates),
+        source=", ".join(rate.source for _, rate in rates),
+        checked=weakest(rate.checked for _, rate in rates).value,
+        warnings=(*estimate.warnings, *warnings),
+    )
+
+
+def weakest(checks: Iterable[Checked]) -> Checked:
+    """The weakest of some checks; they are listed best first."""
+    return max(checks, key=list(Checked).index)
 
 
 def summarised(

@@ -22,6 +22,7 @@ from cegain.equivalents.draws import (
     Estimate,
     Gain,
     Side,
+    powers,
     rate_draws,
     strata,
     summarised,
@@ -119,7 +120,7 @@ def effective_compute(gain: Gain, training_flop: float, log10_sd: float = 0.0) -
     return summarised(
         "effective training compute",
         "FLOP",
-        _power(draws),
+        powers(draws),
         gain,
         warnings=scale_warning(gain, training_flop),
     )
@@ -265,7 +266,7 @@ def implied_scale(gain: Gain, key: str, rate: Rate) -> tuple[Estimate, Estimate]
     compute has CEG^(1/e) times the parameters and CEG^(1 - 1/e) times the tokens.
     """
     exponent = rate_draws(key, rate, gain.draws.size)
-    sizes, tokens = _power(gain.draws / exponent), _power(_data_share(gain, exponent))
+    sizes, tokens = powers(gain.draws / exponent), powers(_data_share(gain, exponent))
     names = ("parameters", "training tokens")
     found = [
         summarised(
@@ -285,7 +286,7 @@ def tokens_against_stock(
 ) -> Estimate:
     """Tokens the plain model would need, as a share of the stock of public text."""
     size = gain.draws.size
-    factor = _power(_data_share(gain, rate_draws(*exponent, size)))
+    factor = powers(_data_share(gain, rate_draws(*exponent, size)))
     return summarised(
         "tokens of the plain model over the stock of public text",
         "times",
@@ -301,9 +302,3 @@ def _data_share(gain: Gain, exponent: Floats) -> Floats:
     """The part of a gain that goes into tokens; none at an exponent of 1, even if infinite."""
     with np.errstate(invalid="ignore"):
         return np.where(exponent == 1, 0.0, gain.draws * (1 - 1 / exponent))
-
-
-def _power(log10_values: Floats) -> Floats:
-    # infinite gains stay infinite; nothing here overflows below 10^300
-    with np.errstate(over="ignore"):
-        return np.asarray(10.0**log10_values, dtype=np.float64)

@@ -11,7 +11,7 @@ of lambda/beta, which an enhancement made once does not.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
@@ -19,17 +19,17 @@ import numpy as np
 from cegain.equivalents.converters import Converters, Quantity, Rate
 from cegain.equivalents.distributions import Floats
 from cegain.equivalents.draws import (
-    DAYS_PER_MONTH,
     DRAWS,
     Estimate,
     Gain,
+    doubling_months,
     finite,
     log_growth,
-    named_warnings,
+    powers,
     rate_draws,
+    resting_on,
     summarised,
 )
-from cegain.records import Checked
 from cegain.resampling import interval, quantiles
 
 INDEX_SLOPE = "horizon-per-index-point"
@@ -52,8 +52,7 @@ def index_elasticity(slope: Floats, points_per_decade: Floats) -> Floats:
 
 def multiplier(log10_gain: Floats, elasticity: Floats) -> Floats:
     """Factor on the horizon: CEG to the power of the elasticity."""
-    with np.errstate(over="ignore"):
-        return np.asarray(10.0 ** (elasticity * log10_gain))
+    return powers(elasticity * log10_gain)
 
 
 def horizon_panel(gain: Gain, converters: Converters, used_on: date | None = None) -> HorizonPanel:
@@ -105,9 +104,8 @@ def _by_index(gain: Gain, converters: Converters, used_on: date | None) -> Estim
         "times",
         multiplier(gain.draws, elasticity),
         gain,
-        warnings=named_warnings(((INDEX_SLOPE, slope), (key, points)), used_on),
     )
-    return _named(estimate, (INDEX_SLOPE, slope), (key, points))
+    return resting_on(estimate, ((INDEX_SLOPE, slope), (key, points)), used_on)
 
 
 def _months(
@@ -117,26 +115,9 @@ def _months(
     trend: tuple[str, Rate],
     used_on: date | None,
 ) -> Estimate:
-    days = 12 * math.log(2) / log_growth(*trend, gain.draws.size) * DAYS_PER_MONTH
-    estimate = summarised(
-        "months of the horizon's trend",
-        "months",
-        doublings * days / DAYS_PER_MONTH,
-        gain,
-        warnings=named_warnings((elasticity, trend), used_on),
-    )
-    return _named(estimate, elasticity, trend)
-
-
-def _named(estimate: Estimate, first: tuple[str, Rate], second: tuple[str, Rate]) -> Estimate:
-    weaker = max((first[1].checked, second[1].checked), key=list(Checked).index)
-    return replace(
-        estimate,
-        rate=f"{first[0]} x {second[0]}",
-        rate_name=f"{first[1].name}; {second[1].name}",
-        source=f"{first[1].source}, {second[1].source}",
-        checked=weaker.value,
-    )
+    months = doublings * doubling_months(*trend, gain.draws.size)
+    estimate = summarised("months of the horizon's trend", "months", months, gain)
+    return resting_on(estimate, (elasticity, trend), used_on)
 
 
 def horizon_growth(elasticity: Floats, research_return: Floats, compute_growth: Floats) -> Floats:
@@ -192,25 +173,12 @@ def slowdown(
     left = needed - slow_after * yearly
     with np.errstate(divide="ignore"):
         late = np.where(left > 0, slow_after + left / (yearly * slow_factor), trend)
-    key = f"{elasticity} x {RESEARCH_RETURN} x {growth_key}"
-    names = f"{route.name}; {returns.name}; {growth.name}"
     rates = ((elasticity, route), (RESEARCH_RETURN, returns), (growth_key, growth))
 
     def told(what: str, draws: Floats) -> Estimate:
         low, high = (finite(end) for end in interval(draws, level))
-        return Estimate(
-            what,
-            "years",
-            finite(quantiles(draws, 0.5)),
-            low,
-            high,
-            level,
-            key,
-            names,
-            ", ".join(rate.source for _, rate in rates),
-            max((rate.checked for _, rate in rates), key=list(Checked).index).value,
-            named_warnings(rates, None),
-        )
+        years = Estimate(what, "years", finite(quantiles(draws, 0.5)), low, high, level)
+        return resting_on(years, rates)
 
     return Slowdown(
         target_minutes,
@@ -218,8 +186,3 @@ def slowdown(
         told("years with compute slowed", late),
         told("delay", late - trend),
     )
-
-
-def stated_multiplier(ratio: float, elasticity: float) -> float:
-    """The multiplier of plain numbers: ratio to the power of the elasticity."""
-    return float(ratio**elasticity)

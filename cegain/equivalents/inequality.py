@@ -14,11 +14,7 @@ import numpy as np
 
 from cegain.equivalents.converters import Converters
 from cegain.equivalents.distributions import Floats
-from cegain.equivalents.draws import (
-    Estimate,
-    Gain,
-    summarised,
-)
+from cegain.equivalents.draws import Estimate, Gain, powers, summarised, weakest
 from cegain.records import Checked
 
 _FIXED = "growth rates and the law of loss are quoted without uncertainty"
@@ -105,7 +101,7 @@ def race(converters: Converters) -> Race:
         rates["hardware"],
         rates["investment"],
         (loss.source, growth.source),
-        max((loss.checked, growth.checked), key=list(Checked).index).value,
+        weakest((loss.checked, growth.checked)).value,
         f"{loss.name}; {growth.name}",
     )
 
@@ -133,8 +129,7 @@ def who_gains(gain: Gain, contest: Race) -> WhoGains:
     small = contest.start_flop * contest.shared_growth**peak
     frontier = contest.start_flop * contest.frontier_growth**peak
     # gains of 0 and of infinity are values: reducible losses stay products, never inf - inf
-    with np.errstate(over="ignore"):
-        shrunk = 10.0 ** (-contest.exponent * gain.draws)
+    shrunk = powers(-contest.exponent * gain.draws)
     above = contest.scale * small**-contest.exponent
     under = contest.scale * frontier**-contest.exponent
     alone, both, richer = above * shrunk - under, plain * shrunk, above - under * shrunk

@@ -18,12 +18,10 @@ from cegain.equivalents.distributions import Floats
 from cegain.equivalents.draws import (
     Estimate,
     Gain,
-    Side,
     log_growth,
-    named_warnings,
+    resting_on,
     summarised,
 )
-from cegain.records import Checked
 
 NEVER_ADD = (
     "Each line alone expresses the whole gain; months of algorithms and months of "
@@ -82,26 +80,8 @@ def combined_months(
         "months",
         _months(gain.draws, growth),
         gain,
-        warnings=named_warnings((algorithms, compute), used_on),
     )
-    return Estimate(
-        estimate.what,
-        estimate.unit,
-        estimate.central,
-        estimate.low,
-        estimate.high,
-        estimate.level,
-        f"{algorithms[0]} x {compute[0]}",
-        f"{algorithms[1].name}; {compute[1].name}",
-        f"{algorithms[1].source}, {compute[1].source}",
-        _weaker(algorithms[1], compute[1]),
-        estimate.warnings,
-    )
-
-
-def _weaker(first: Rate, second: Rate) -> str:
-    """The weaker of two checks; they are listed best first."""
-    return max((first.checked, second.checked), key=list(Checked).index).value
+    return resting_on(estimate, (algorithms, compute), used_on)
 
 
 def months_panel(gain: Gain, converters: Converters, used_on: date | None = None) -> MonthsPanel:
@@ -118,10 +98,3 @@ def months_panel(gain: Gain, converters: Converters, used_on: date | None = None
             used_on,
         ),
     )
-
-
-def doubling_months(key: str, rate: Rate, level: float = 0.90, size: int = 4000) -> Estimate:
-    """A rate of growth as months per doubling, at one level for all rates."""
-    draws = 12 * math.log(2) / log_growth(key, rate, size)
-    still = Gain("no gain", draws, Side.TWO_SIDED, level=level)
-    return summarised("doubling time", "months", draws, still, rate=(key, rate))

@@ -24,11 +24,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from cegain.equivalents.converters import Converters, Quantity, Rate
-from cegain.equivalents.distributions import Floats, inverse
+from cegain.equivalents.distributions import inverse
 from cegain.equivalents.draws import (
     Estimate,
     Gain,
     Refusal,
+    powers,
     rate_draws,
     summarised,
 )
@@ -56,11 +57,6 @@ class NetGain:
     relative_cost: tuple[Estimate, ...]
 
 
-def _power(log10_values: Floats) -> Floats:
-    with np.errstate(over="ignore"):
-        return np.asarray(10.0**log10_values, dtype=np.float64)
-
-
 def _checked_ratio(gain: Gain) -> float | Refusal:
     ratio = gain.inference_ratio
     if ratio is None:
@@ -72,7 +68,7 @@ def _checked_ratio(gain: Gain) -> float | Refusal:
 
 def gross_gain(gain: Gain) -> Estimate:
     """The gain itself as an estimate, as a factor of training compute."""
-    return summarised("gross gain", "times", _power(gain.draws), gain, warnings=gain.notes)
+    return summarised("gross gain", "times", powers(gain.draws), gain, warnings=gain.notes)
 
 
 def net_gain(gain: Gain, converters: Converters) -> NetGain | Refusal:
@@ -94,32 +90,27 @@ def net_gain(gain: Gain, converters: Converters) -> NetGain | Refusal:
 def exchanged(gain: Gain, ratio: float, key: str, rate: Rate) -> Estimate:
     """Net gain at an exchange rate: what remains once inference is paid in training."""
     net = gain.draws - rate_draws(key, rate, gain.draws.size) * math.log10(ratio)
-    return summarised("net gain", "times", _power(net), gain, rate=(key, rate))
-
-
-def net_ratio(gross: float, ratio: float, exchange: float) -> float:
-    """Net gain of plain numbers: gross x r^-x. Equals the gross gain at r = 1."""
-    return float(gross * ratio**-exchange)
+    return summarised("net gain", "times", powers(net), gain, rate=(key, rate))
 
 
 def neutral_ratio(gain: Gain, key: str, rate: Rate) -> Estimate:
     """The inference ratio at which the plain, larger model costs the same to run."""
     draws = gain.draws / rate_draws(key, rate, gain.draws.size)
-    return summarised("inference-neutral ratio", "times", _power(draws), gain, rate=(key, rate))
+    return summarised("inference-neutral ratio", "times", powers(draws), gain, rate=(key, rate))
 
 
 def relative_cost(gain: Gain, ratio: float, key: str, rate: Rate) -> Estimate:
     """Cost per task over that of the plain model that does as well: r over r*."""
     draws = math.log10(ratio) - gain.draws / rate_draws(key, rate, gain.draws.size)
     name = "cost per task over that of the equivalent plain model"
-    return summarised(name, "times", _power(draws), gain, rising=False, rate=(key, rate))
+    return summarised(name, "times", powers(draws), gain, rising=False, rate=(key, rate))
 
 
 def matched_cost(gain: Gain, ratio: float, key: str, rate: Rate) -> Estimate:
     """Gain over a plain model as dear to run: log10 CEG - e log10 r (above 1: it wins)."""
     draws = gain.draws - rate_draws(key, rate, gain.draws.size) * math.log10(ratio)
     name = "gain over a larger model of the same cost per task"
-    return summarised(name, "times", _power(draws), gain, rate=(key, rate))
+    return summarised(name, "times", powers(draws), gain, rate=(key, rate))
 
 
 def after_training_cost(gain: Gain, training_flop: float) -> Estimate | Refusal:
@@ -127,7 +118,7 @@ def after_training_cost(gain: Gain, training_flop: float) -> Estimate | Refusal:
     if gain.one_time_flop is None:
         return Refusal("gain after its own training", "the one-time cost is not known")
     draws = gain.draws - math.log10(1 + gain.one_time_flop / training_flop)
-    return summarised("gain after its own training", "times", _power(draws), gain)
+    return summarised("gain after its own training", "times", powers(draws), gain)
 
 
 def break_even_tokens(
@@ -143,8 +134,8 @@ def break_even_tokens(
     ratio = _checked_ratio(gain)
     if isinstance(ratio, Refusal):
         return ratio
-    neutral = _power(gain.draws / rate_draws(key, rate, gain.draws.size))
-    saved = (_power(gain.draws) - 1) * training_flop - (gain.one_time_flop or 0.0)
+    neutral = powers(gain.draws / rate_draws(key, rate, gain.draws.size))
+    saved = (powers(gain.draws) - 1) * training_flop - (gain.one_time_flop or 0.0)
     extra = 2 * active_parameters * (ratio - neutral)
     with np.errstate(divide="ignore", invalid="ignore"):
         tokens = np.where(extra > 0, np.maximum(saved, 0.0) / extra, np.inf)
@@ -164,8 +155,8 @@ def lifetime_ratio(
     ratio = _checked_ratio(gain)
     if isinstance(ratio, Refusal):
         return ratio
-    neutral = _power(gain.draws / rate_draws(key, rate, gain.draws.size))
-    draws = (_power(gain.draws) + inference_share * neutral) / (
+    neutral = powers(gain.draws / rate_draws(key, rate, gain.draws.size))
+    draws = (powers(gain.draws) + inference_share * neutral) / (
         1 + training_share + ratio * inference_share
     )
     return summarised("lifetime saving", "times", draws, gain, rate=(key, rate))
@@ -179,8 +170,8 @@ def break_even_share(gain: Gain, training_share: float, key: str, rate: Rate) ->
     ratio = _checked_ratio(gain)
     if isinstance(ratio, Refusal):
         return ratio
-    neutral = _power(gain.draws / rate_draws(key, rate, gain.draws.size))
-    saved = np.maximum(_power(gain.draws) - 1 - training_share, 0.0)
+    neutral = powers(gain.draws / rate_draws(key, rate, gain.draws.size))
+    saved = np.maximum(powers(gain.draws) - 1 - training_share, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         use = np.where(ratio > neutral, saved / (ratio - neutral), np.inf)
     name = "use over training at which the saving is gone"

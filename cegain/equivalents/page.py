@@ -129,10 +129,10 @@ def _threshold(crossing: Crossing, converters: Converters) -> ThresholdLine:
 def chance(crossing: Crossing) -> str:
     """How likely effective compute is above a threshold, in words."""
     if crossing.probability is not None:
-        return formatting.share(crossing.probability)
+        return formatting.probability(crossing.probability)
     if crossing.probability_bound is not None:
         side, value = crossing.probability_bound
-        return f"{side} {formatting.share(value)}"
+        return f"{side} {formatting.probability(value)}"
     return "the bound does not decide it"
 
 

@@ -60,13 +60,17 @@ class Curve:
 
 @dataclass(frozen=True)
 class Horizon:
-    """Horizon of one agent with its interval; ``within`` says whether tasks that long exist."""
+    """Horizon of one agent with its interval; ``within`` says whether tasks that long exist.
+
+    ``draws`` (K,) are its minutes over the resamples, shared by all agents of a table.
+    """
 
     agent: str
     probability: float
     minutes: Estimate
     curve: Curve
     within: bool
+    draws: Floats
 
 
 @dataclass(frozen=True)
@@ -261,18 +265,14 @@ def horizons(
             level,
             warnings=warnings,
         )
-        found.append(Horizon(curve.agent, probability, estimate, curve, within))
+        found.append(
+            Horizon(curve.agent, probability, estimate, curve, within, resampled[:, index])
+        )
     return tuple(found)
 
 
 def horizon_trend(
-    table: TaskTable,
-    released: Mapping[str, date],
-    probability: float = 0.5,
-    *,
-    level: float = 0.95,
-    draws: int = 1000,
-    seed: int = 0,
+    found: Sequence[Horizon], released: Mapping[str, date], *, level: float = 0.95
 ) -> HorizonTrend:
     """Doubling time of the horizon over agents that were the best when released.
 
@@ -280,7 +280,7 @@ def horizon_trend(
     lengths of the tasks are left out: their horizons are extrapolations. ValueError where
     fewer than three remain.
     """
-    point = {h.agent: h for h in horizons(table, probability, draws=2, seed=seed)}
+    point = {horizon.agent: horizon for horizon in found}
     ordered = sorted((day, agent) for agent, day in released.items() if agent in point)
     best: list[str] = []
     top = 0.0
@@ -292,8 +292,7 @@ def horizon_trend(
     if len(best) < 3:
         raise ValueError(f"a trend needs three agents that were the best (got {len(best)})")
     days = np.array([released[agent].toordinal() for agent in best], dtype=np.float64)
-    columns = [table.agents.index(agent) for agent in best]
-    resampled = resampled_minutes(table, probability, draws=draws, seed=seed)[:, columns]
+    resampled = np.stack([point[agent].draws for agent in best], axis=1)
     with np.errstate(divide="ignore"):
         doublings = np.log2(resampled)
     usable = np.isfinite(doublings).all(axis=1)
@@ -304,7 +303,9 @@ def horizon_trend(
     ends = quantiles(doubling, [(1 - level) / 2, (1 + level) / 2])
     high = float(ends[1])
     dropped = int((~usable).sum())
-    warnings = (f"{dropped} of {draws} resamples without a horizon left out",) if dropped else ()
+    warnings = (
+        (f"{dropped} of {usable.size} resamples without a horizon left out",) if dropped else ()
+    )
     return HorizonTrend(
         Estimate(
             "doubling time of the horizon",

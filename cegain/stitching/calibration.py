@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from joblib import Parallel, delayed
+from scipy.special import expit
 
 from cegain.backtest import (
     DEFAULT_ESTIMATOR,
@@ -176,7 +177,7 @@ def _place(
     centre = float(np.mean(plain)) if base is None else float(quantiles(base, [0.5])[0])
     middle, variance = centre, np.full(len(rows), 0.07**2)
     for _ in range(_ROUNDS):
-        fitted = 1.0 / (1.0 + np.exp(-np.clip(slope * (middle - difficulty), -60.0, 60.0)))
+        fitted = expit(slope * (middle - difficulty))
         variance = error_variance(fitted, chance, items, scatter)
         found = place(
             slope[None],

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from cegain.errors import FitError
+from cegain.pooling import Tau2Method, Test, pool
 from cegain.resampling import generator, interval, quantiles
 
 Floats = NDArray[np.float64]
@@ -169,23 +170,9 @@ def _slopes(
 
 def _pooled(slope: Floats, error: Floats) -> tuple[float, float, float]:
     """Mean, its standard error, and spread between families."""
-    freedom = len(slope) - 1
-
-    def excess(between: float) -> float:
-        weight = 1.0 / (error**2 + between)
-        mean = float(weight @ slope / weight.sum())
-        return float(weight @ (slope - mean) ** 2) - freedom
-
-    low, high = 0.0, float(np.var(slope)) * 4.0 + 1e-12
-    if excess(0.0) > 0:
-        for _ in range(60):
-            middle = 0.5 * (low + high)
-            low, high = (middle, high) if excess(middle) > 0 else (low, middle)
-    weight = 1.0 / (error**2 + low + 1e-12)
-    mean = float(weight @ slope / weight.sum())
-    knapp = float(weight @ (slope - mean) ** 2) / freedom / float(weight.sum())
-    # never less than the fixed-effect error: few families may agree by luck
-    return mean, math.sqrt(max(knapp, 1.0 / float(weight.sum()))), math.sqrt(low)
+    # families without any scatter about their lines still have a weight
+    found = pool(slope, error**2 + 1e-12, method=Tau2Method.PM, test=Test.TRUNCATED)
+    return found.estimate, found.standard_error, found.tau
 
 
 def _spread(share: float) -> float:

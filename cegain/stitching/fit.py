@@ -17,7 +17,7 @@ import numpy as np
 from cegain.errors import FitError
 from cegain.resampling import Weights, cluster_weights, generator
 from cegain.stitching.arrow import Floats
-from cegain.stitching.placing import about_base, error_variance, scatter_shape
+from cegain.stitching.placing import about_base, error_variance, item_variance, scatter_shape
 from cegain.stitching.results import LEVEL, Anchors, Method, StitchFit, need_anchors, placed
 from cegain.stitching.rows import ScoreMatrix
 from cegain.stitching.solver import Bounds, Penalty, Scales, solve
@@ -61,10 +61,8 @@ def fit_reference(
     if anchor_benchmark not in matrix.benchmarks:
         raise FitError(f"the reference needs the benchmark {anchor_benchmark} as its anchor")
     need_anchors(matrix, named)
-    fixed = matrix.benchmarks.index(anchor_benchmark)
     layout = matrix.layout
-    each = ridge / (layout.n_subjects + 2 * layout.n_benchmarks - 1)
-    penalty = Penalty(each, each, each, fixed_slope=fixed)
+    penalty = reference_penalty(matrix, anchor_benchmark, ridge)
     score = np.clip(matrix.score, clip, 1.0 - clip)
     random = np.random.default_rng(_REFERENCE_START)
     start = (
@@ -78,6 +76,13 @@ def fit_reference(
         weights = _within_models(matrix, draws)
         refits = solve(layout, score, weights, penalty, _start(central), tolerance=1e-7, chunk=16)
     return placed(Method.REFERENCE, matrix, named, central, refits, None, None, level)
+
+
+def reference_penalty(matrix: ScoreMatrix, anchor_benchmark: str, ridge: float) -> Penalty:
+    """The ridge of the published index: shared out evenly, with one slope held at 1."""
+    layout = matrix.layout
+    each = ridge / (layout.n_subjects + 2 * layout.n_benchmarks - 1)
+    return Penalty(each, each, each, fixed_slope=matrix.benchmarks.index(anchor_benchmark))
 
 
 def _within_models(matrix: ScoreMatrix, draws: int) -> Floats:
@@ -182,11 +187,8 @@ def _errors(matrix: ScoreMatrix, fitted: Floats, keep: Floats) -> tuple[Floats, 
     """Scatter variance of each benchmark (B,) and error variance of each row (n,)."""
     layout, count = matrix.layout, matrix.layout.n_benchmarks
     chance = matrix.chance[layout.benchmark]
-    inside = np.clip(fitted, 0.005, 0.995)
-    right = chance + (1.0 - chance) * inside
-    binomial = right * (1.0 - right) / matrix.items / (1.0 - chance) ** 2
     shape = scatter_shape(fitted)
-    square = (matrix.score - fitted) ** 2 - binomial
+    square = (matrix.score - fitted) ** 2 - item_variance(fitted, chance, matrix.items)
     excess = np.bincount(layout.benchmark, keep * square, count)
     weight = np.bincount(layout.benchmark, keep * shape, count)
     rows = np.bincount(layout.benchmark, keep, count)

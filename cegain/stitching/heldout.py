@@ -13,10 +13,17 @@ from scipy import stats
 
 from cegain.resampling import generator, interval
 from cegain.stitching.arrow import Floats
-from cegain.stitching.fit import REFERENCE_CLIP, SEED, fit_scale
+from cegain.stitching.fit import (
+    REFERENCE_BENCHMARK,
+    REFERENCE_CLIP,
+    REFERENCE_RIDGE,
+    SEED,
+    fit_scale,
+    reference_penalty,
+)
 from cegain.stitching.results import Method
 from cegain.stitching.rows import ScoreMatrix
-from cegain.stitching.solver import Penalty, Scales, solve
+from cegain.stitching.solver import Scales, solve
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,11 @@ class Comparison:
 
 
 def compare_held_out(
-    matrix: ScoreMatrix, *, anchor_benchmark: str, folds: int = 5, seed: int = SEED
+    matrix: ScoreMatrix,
+    *,
+    anchor_benchmark: str = REFERENCE_BENCHMARK,
+    folds: int = 5,
+    seed: int = SEED,
 ) -> Comparison:
     """Predict each row from the other folds by both models."""
     random = generator("held out", *matrix.benchmarks, root=seed)
@@ -96,8 +107,7 @@ def _judged(method: Method, error: Floats, spread: Floats) -> HeldOut:
 def _reference(matrix: ScoreMatrix, keep: Floats, anchor: str) -> tuple[Floats, float]:
     """Fitted scores of the published model, and the residual spread of what it has seen."""
     layout = matrix.layout
-    each = 0.1 / (layout.n_subjects + 2 * layout.n_benchmarks - 1)
-    penalty = Penalty(each, each, each, fixed_slope=matrix.benchmarks.index(anchor))
+    penalty = reference_penalty(matrix, anchor, REFERENCE_RIDGE)
     score = np.clip(matrix.score, REFERENCE_CLIP, 1.0 - REFERENCE_CLIP)
     start = (
         np.zeros(layout.n_subjects),

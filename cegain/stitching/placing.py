@@ -29,10 +29,15 @@ def error_variance(fitted: Floats, chance: Floats, items: Floats, scatter: Float
 
     ``scatter`` is the variance of models about each row's benchmark, halfway up.
     """
+    binomial = item_variance(fitted, chance, items)
+    return np.asarray(binomial + scatter * scatter_shape(fitted) + HARNESS_SD**2)
+
+
+def item_variance(fitted: Floats, chance: Floats, items: Floats) -> Floats:
+    """Binomial variance of a score before the correction for chance, in corrected units."""
     inside = np.clip(fitted, 0.005, 0.995)
     right = chance + (1.0 - chance) * inside
-    binomial = right * (1.0 - right) / items / (1.0 - chance) ** 2
-    return np.asarray(binomial + scatter * scatter_shape(fitted) + HARNESS_SD**2)
+    return np.asarray(right * (1.0 - right) / items / (1.0 - chance) ** 2)
 
 
 def scatter_shape(fitted: Floats) -> Floats:

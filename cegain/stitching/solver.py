@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import expit
 
-from cegain.stitching.arrow import Bools, Floats, Hessian, Layout, newton_step, sums_by
+from cegain.stitching.arrow import Bools, Floats, Hessian, Ints, Layout, newton_step, sums_by
 
 _TRIALS = 200
 _TOO_STIFF = 1e14  # damping at which a refit is given up as stationary
@@ -136,6 +136,27 @@ def _box(layout: Layout, penalty: Penalty, bounds: Bounds) -> tuple[Floats, Floa
     return lower, upper
 
 
+@dataclass(frozen=True)
+class _Problem:
+    """What K refits minimise: rows (K, n), and penalties with their centres (K, M + 2B)."""
+
+    layout: Layout
+    score: Floats
+    weights: Floats
+    log_slope: bool
+    precision: Floats
+    centre: Floats
+
+    def only(self, refits: Ints) -> _Problem:
+        """The same for some of the refits."""
+        return replace(
+            self,
+            score=self.score[refits],
+            weights=self.weights[refits],
+            centre=self.centre[refits],
+        )
+
+
 def _solve_chunk(
     layout: Layout,
     score: Floats,
@@ -152,7 +173,8 @@ def _solve_chunk(
     theta = np.clip(np.tile(np.concatenate(start), (draws, 1)), lower, upper)
     precision, one = _penalties(layout, penalty)
     centre = np.broadcast_to(one, theta.shape) if centres is None else centres
-    value = _objective(layout, theta, score, weights, penalty.log_slope, precision, centre)
+    problem = _Problem(layout, score, weights, penalty.log_slope, precision, centre)
+    value = _objective(problem, theta)
     damping = np.full(draws, 1e-3)
     done = np.zeros(draws, dtype=bool)
     calm = np.zeros(draws, dtype=int)
@@ -160,17 +182,13 @@ def _solve_chunk(
         live = np.flatnonzero(~done)
         if live.size == 0:
             break
-        now = theta[live]
-        gradient, hessian = _derivatives(
-            layout, now, score[live], weights[live], penalty.log_slope, precision, centre[live]
-        )
+        now, part = theta[live], problem.only(live)
+        gradient, hessian = _derivatives(part, now)
         # a parameter that its box holds back takes no part in the step
         held = ((now <= lower) & (gradient > 0)) | ((now >= upper) & (gradient < 0))
         step = newton_step(layout, gradient, hessian, held, damping[live])
         trial = np.clip(now + step, lower, upper)
-        tried = _objective(
-            layout, trial, score[live], weights[live], penalty.log_slope, precision, centre[live]
-        )
+        tried = _objective(part, trial)
         better = tried < value[live]
         drop = (value[live] - tried) / np.maximum(value[live], 1e-300)
         theta[live] = np.where(better[:, None], trial, now)
@@ -208,42 +226,28 @@ def _penalties(layout: Layout, penalty: Penalty) -> tuple[Floats, Floats]:
     return precision, centre
 
 
-def _split(layout: Layout, theta: Floats, log_slope: bool) -> tuple[Floats, Floats]:
+def _split(problem: _Problem, theta: Floats) -> tuple[Floats, Floats]:
     """Slope and distance C - D of every row, each (K, n)."""
+    layout = problem.layout
     subjects, benchmarks = layout.n_subjects, layout.n_benchmarks
     slope = theta[:, subjects + benchmarks + layout.benchmark]
     distance = theta[:, layout.subject] - theta[:, subjects + layout.benchmark]
-    return (np.exp(slope) if log_slope else slope), distance
+    return (np.exp(slope) if problem.log_slope else slope), distance
 
 
-def _objective(
-    layout: Layout,
-    theta: Floats,
-    score: Floats,
-    weights: Floats,
-    log_slope: bool,
-    precision: Floats,
-    centre: Floats,
-) -> Floats:
-    slope, distance = _split(layout, theta, log_slope)
-    residual = expit(slope * distance) - score
-    penalty = ((theta - centre) ** 2) @ precision
-    return np.asarray(np.einsum("kn,kn,kn->k", weights, residual, residual) + penalty)
+def _objective(problem: _Problem, theta: Floats) -> Floats:
+    slope, distance = _split(problem, theta)
+    residual = expit(slope * distance) - problem.score
+    penalty = ((theta - problem.centre) ** 2) @ problem.precision
+    return np.asarray(np.einsum("kn,kn,kn->k", problem.weights, residual, residual) + penalty)
 
 
-def _derivatives(
-    layout: Layout,
-    theta: Floats,
-    score: Floats,
-    weights: Floats,
-    log_slope: bool,
-    precision: Floats,
-    centre: Floats,
-) -> tuple[Floats, Hessian]:
-    subjects, benchmarks = layout.n_subjects, layout.n_benchmarks
-    slope, distance = _split(layout, theta, log_slope)
+def _derivatives(problem: _Problem, theta: Floats) -> tuple[Floats, Hessian]:
+    layout, weights, precision = problem.layout, problem.weights, problem.precision
+    subjects, benchmarks, log_slope = layout.n_subjects, layout.n_benchmarks, problem.log_slope
+    slope, distance = _split(problem, theta)
     fitted = expit(slope * distance)
-    residual = fitted - score
+    residual = fitted - problem.score
     spread = fitted * (1.0 - fitted)
     # z = a (C - D): derivatives of z by C, D and the slope parameter q
     z_q = slope * distance if log_slope else distance
@@ -260,7 +264,7 @@ def _derivatives(
         ],
         axis=1,
     )
-    gradient += precision * (theta - centre)
+    gradient += precision * (theta - problem.centre)
 
     def arrow(curvature: Floats, extra: Floats) -> Hessian:
         square = curvature * slope * slope
