@@ -375,12 +375,10 @@ def _chunks(curves: Curves, seen: Observations) -> Iterator[tuple[NDArray[np.int
     order = np.lexsort((nodes, half))
     whole = curves.family_sd**2 + curves.model_sd**2 + float(seen.compute_sd.max()) ** 2
     wide = np.sqrt(whole) / curves.family_sd
-    start = 0
-    while start < order.size:
+    for start in range(0, order.size, _CHUNK):
         rows = order[start : start + _CHUNK]
-        largest = int(half[rows].max())
-        if 2.0 * rows.size * seen.n_shared * largest * float(wide[rows].max()) > _MOST_CELLS:
-            # a spread between families that is next to nothing, on a grid as fine as that
-            rows = rows[:1]
-        yield rows, int(half[rows].max()), int(nodes[rows].max())
-        start += rows.size
+        largest = int(half[rows].max()), int(nodes[rows].max())
+        cells = 2.0 * rows.size * seen.n_shared * largest[0] * float(wide[rows].max())
+        # a spread between families that is next to nothing, on a grid as fine as that
+        for some in rows[:, None] if cells > _MOST_CELLS else (rows,):
+            yield some, *largest

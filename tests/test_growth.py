@@ -19,6 +19,7 @@ from cegain import likelihood, planning, recomputing, store, tasks
 from cegain.curves import LINKS
 from cegain.files import locked
 from cegain.gains import GainEstimate, estimate_gain
+from cegain.observations import observe
 from cegain.planning import Reason
 from cegain.recomputing import Outcome, recompute
 from cegain.registry import load_registry, read_registry
@@ -210,7 +211,7 @@ def test_a_spread_of_next_to_nothing_takes_no_gigabytes(
     write_registry(tmp_path, Size(series=8, files=1, comparisons=1))
     series = load_registry(tmp_path).benchmarks.values()
     data = curve_data(max(series, key=lambda one: len(one.points)))
-    seen = likelihood.observe(data)
+    seen = observe(data)
     assert seen.n_shared >= 20
     count = 16
     ones = np.ones(count)
