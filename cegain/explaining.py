@@ -6,8 +6,11 @@ import math
 from collections.abc import Iterator
 
 from cegain import formatting
+from cegain.families import LEAST_MEMBERS
 from cegain.records import ComparisonRef, Registry
 from cegain.results import FitRecord, GainRecord, Results
+
+_FEW = 4  # names that can be read in a sentence
 
 
 def explain(registry: Registry, results: Results, key: str) -> tuple[str, ...]:
@@ -23,7 +26,7 @@ def explain(registry: Registry, results: Results, key: str) -> tuple[str, ...]:
         for part in (
             _record(ref, registry),
             _curve(fit, registry),
-            _inversion(gain, fit),
+            _inversion(gain, fit, registry),
             _bounds(gain),
             _verdict(gain),
             _costs(gain),
@@ -64,15 +67,15 @@ def _curve(fit: FitRecord, registry: Registry) -> Iterator[str]:
     yield f"{base}, {low} to {high} FLOP (links by weight: {links}).{doubt}"
 
 
-def _inversion(gain: GainRecord, fit: FitRecord) -> Iterator[str]:
+def _inversion(gain: GainRecord, fit: FitRecord, registry: Registry) -> Iterator[str]:
     if gain.training_compute_flop is None or fit.curve is None or gain.probability_above is None:
         return
     own = math.log10(gain.training_compute_flop)
     base = (
         f"3. The inversion. {gain.model} was trained with "
         f"{formatting.compute(gain.training_compute_flop)} FLOP (log10 = {own:.2f}). Its place on "
-        "the curve follows from its own score and compute; from there the same recipe would reach "
-        f"{formatting.score(gain.enhanced_score)} at "
+        f"the curve follows from its own score and compute{_kin(gain, fit, registry)}; from there "
+        f"the same recipe would reach {formatting.score(gain.enhanced_score)} at "
     )
     if gain.ratio is None:
         yield base.removesuffix(" at ") + (
@@ -88,6 +91,17 @@ def _inversion(gain: GainRecord, fit: FitRecord) -> Iterator[str]:
         f"{formatting.ratio(math.log10(gain.ratio))}, with {gain.level:.0%} of draws between "
         f"{formatting.interval(_log(gain.interval[0]), _log(gain.interval[1]))}."
     )
+
+
+def _kin(gain: GainRecord, fit: FitRecord, registry: Registry) -> str:
+    """The part of the other sizes of its family, where the curve holds two or more."""
+    family = registry.models[gain.model].family
+    members = [fitted.model for fitted in fit.models if fitted.family == family]
+    others = [name for name in members if name != gain.model]
+    if len(members) < LEAST_MEMBERS or not others:
+        return ""
+    shown = ", ".join(others) if len(others) <= _FEW else formatting.count(len(others), "model")
+    return f" and from the other sizes of {family} ({shown}), which also tell its slope"
 
 
 def _bounds(gain: GainRecord) -> Iterator[str]:

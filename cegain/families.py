@@ -18,6 +18,8 @@ from cegain.curves import LINKS, CurveData, CurveDraws, Floats
 from cegain.likelihood import Curves, draw_shared
 from cegain.observations import observe
 
+LEAST_MEMBERS = 2  # on the curve, before a family says anything of itself
+
 
 @dataclass(frozen=True)
 class FamilyDraws:
@@ -58,7 +60,7 @@ def draw_family(
     if family not in data.families:
         return None
     index = data.families.index(family)
-    if np.sum(data.family == index) < 2:
+    if np.sum(data.family == index) < LEAST_MEMBERS:
         return None
     seen = observe(data, family=index)
     curves = Curves(
