@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from cegain.briefing import BriefingDefinition, build_briefing, render_briefing
+from cegain.briefing.backtests import read_backtest
 from cegain.briefing.by_compute import build_by_compute
 from cegain.briefing.changed import build_changes
 from cegain.briefing.checklist import build_checklist
@@ -27,7 +28,7 @@ from cegain.briefing.findings import build_findings
 from cegain.briefing.grades import Evidence, Reason, grade_body, grade_one
 from cegain.briefing.scope import NO_EXTRAS, Extras, View, select
 from cegain.briefing.summary import build_summary
-from cegain.briefing.sure import build_sure, read_backtest
+from cegain.briefing.sure import build_sure
 from cegain.briefing.table import build_table
 from cegain.briefing.would_change import build_would_change
 from cegain.briefing.write import read_extras
@@ -37,7 +38,7 @@ from cegain.records import Registry
 from cegain.results import GainRecord, Results
 from cegain.store import append_changes
 
-from .briefing_cases import EXTRAS, bad_case, empty_case, good_case, large_case
+from .briefing_cases import BACKTEST, EXTRAS, bad_case, empty_case, good_case, large_case
 from .test_briefing import DEFINITION, changed, paragraph, view
 from .test_repository import registry as shipped_registry
 
@@ -355,7 +356,7 @@ def test_a_written_briefing_reads_backtest_and_changes(tmp_path: Path) -> None:
     registry, results = good_case()
     registry = replace(registry, root=str(tmp_path))
     append_changes(tmp_path, list(EXTRAS.changes))
-    (tmp_path / "reports/data/backtest.json").write_text(json.dumps(EXTRAS.backtest))
+    (tmp_path / "reports/data/backtest.json").write_text(json.dumps(BACKTEST))
     page = render_briefing(registry, results, DEFINITION, tmp_path / "page.html")
     text = page.read_text(encoding="utf-8")
     assert "on 40 pairs of models" in text and "points changed" in text

@@ -23,15 +23,23 @@ import pytest
 
 from cegain.briefing import BriefingDefinition, build_briefing
 from cegain.briefing import download as download_module
+from cegain.briefing.backtests import read_backtest
 from cegain.briefing.scope import NO_EXTRAS, Extras
 from cegain.records import Enhancement, Registry, Source
 from cegain.results import Results
 from cegain.store import Change
 
-from .briefing_cases import BAD_EXTRAS, EXTRAS, bad_case, empty_case, good_case, large_case
+from .briefing_cases import (
+    BACKTEST,
+    BAD_EXTRAS,
+    EXTRAS,
+    bad_case,
+    empty_case,
+    good_case,
+    large_case,
+)
 from .test_briefing import DEFINITION, SHIPPED
 
-BACKTEST: Any = EXTRAS.backtest
 GOLD = Path(__file__).parent / "gold"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 Case = Callable[[], tuple[Registry, Results]]
@@ -290,7 +298,7 @@ def test_hostile_text_is_shown_and_does_nothing(text: str) -> None:
     )
     changes = tuple(Change(f"calculator/{text}", text, text, text, text) for _ in range(2))
     backtest = {"cases": 1, "estimators": [{**BACKTEST["estimators"][0], "name": text}]}
-    extras = Extras(changes, backtest)
+    extras = Extras(changes, read_backtest(backtest))
     made = build_briefing(*hostile_case(text), definition, name="reports/x.yaml", extras=extras)
     page = Page(made)
     assert not page.unclosed and not page.open

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import Any
 
+from cegain.briefing.backtests import Backtest, Calibration
 from cegain.briefing.citations import Citations, number_sources
 from cegain.briefing.definition import BriefingDefinition, Scope
 from cegain.briefing.grades import Evidence, Grade, grade_body, grade_one, lower
@@ -35,21 +35,21 @@ class Entry:
 
 @dataclass(frozen=True)
 class Extras:
-    """What stands beside fits and gains: moved gains, backtest, converters, sweep, index.
+    """What stands beside fits and gains, each None where there is none.
 
-    ``backtest`` is the document ``backtest --json`` prints, ``routes`` the one with
-    ``--via-index``, ``sweep`` what ``sensitivity --store`` stored, by gain, ``via_index``
-    the stored second route and ``index_current`` whether it rests on the records as they
-    are. Each is None where there is none.
+    ``changes`` are moved gains, ``backtest`` and ``routes`` the stored backtests of the
+    method and of both routes, ``sweep`` what ``sensitivity --store`` stored, by gain,
+    ``via_index`` the stored second route and ``index_current`` whether it rests on the
+    records as they are.
     """
 
     changes: tuple[Change, ...] = ()
-    backtest: Mapping[str, Any] | None = None
+    backtest: Backtest | None = None
     converters: Converters | None = None
     sweep: Mapping[str, Swept] | None = None
     via_index: ViaIndex | None = None
     index_current: bool = True
-    routes: Mapping[str, Any] | None = None
+    routes: Calibration | None = None
 
 
 NO_EXTRAS = Extras()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from cegain import formatting
 from cegain.briefing import words
+from cegain.briefing.backtests import Backtest
 from cegain.briefing.definition import GradeLevel
 from cegain.briefing.grades import Reason
 from cegain.briefing.reasons import fit_reason_words
@@ -76,26 +76,6 @@ class GradeRow:
 
 
 @dataclass(frozen=True)
-class EstimatorRow:
-    """One estimator of the backtest, in words."""
-
-    name: str
-    bias: str
-    error: str
-    coverage: str
-    width: str
-    open_ends: str
-
-
-@dataclass(frozen=True)
-class Backtest:
-    """Estimators on cases whose truth is known."""
-
-    cases: int
-    rows: tuple[EstimatorRow, ...]
-
-
-@dataclass(frozen=True)
 class HowSure:
     """Everything that bears on trust in the numbers; ``backtest`` None means none is stored."""
 
@@ -118,7 +98,7 @@ def build_sure(view: View) -> HowSure | None:
         _grade_reasons(view),
         tuple(row for status in FitStatus if (row := _fit_row(status, fits)) is not None),
         tuple(_choices(view)),
-        None if view.extras.backtest is None else read_backtest(view.extras.backtest),
+        view.extras.backtest,
     )
 
 
@@ -251,41 +231,6 @@ def _choices(view: View) -> Iterable[ChoiceRow]:
 
 def _part(part: int, whole: int) -> str:
     return f"{part:,} ({formatting.share(part / whole)})" if part else "none"
-
-
-def read_backtest(document: Mapping[str, Any]) -> Backtest:
-    """The backtest as stored; raises ValueError where it has another shape."""
-    try:
-        rows = tuple(_estimator(entry) for entry in document["estimators"])
-        return Backtest(int(document["cases"]), rows)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"not a backtest as `cegain backtest --json` prints it: {error}") from None
-
-
-def _estimator(entry: Mapping[str, Any]) -> EstimatorRow:
-    level = float(entry["level"])
-    name = words.name(str(entry["name"]))
-    bias = entry["bias_log10"]
-    return EstimatorRow(
-        f"{name} (the one used here)" if entry["default"] else name,
-        "–" if bias is None else words.times(10.0 ** float(bias)),
-        _factor(entry["rmse_log10"]),
-        f"{formatting.share(float(entry['coverage']))} of {formatting.share(level)} promised"
-        if entry["coverage"] is not None
-        else "–",
-        _factor(entry["median_width_log10"]),
-        _open(entry["no_upper_bound"]),
-    )
-
-
-def _factor(log10_value: float | None) -> str:
-    if log10_value is None:
-        return "–"
-    return f"a factor of {formatting.significant(10.0 ** float(log10_value))}"
-
-
-def _open(share: float | None) -> str:
-    return "–" if share is None else formatting.share(float(share))
 
 
 def _range(texts: Sequence[str]) -> str:
