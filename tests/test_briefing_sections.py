@@ -146,7 +146,7 @@ def test_developers_alone_are_publication_bias_too() -> None:
     grade = grade_body([Evidence(base, None, fits["facts"], "beta")], fits)
     assert grade is not None
     assert [step.reason for step in grade.downgrades] == [Reason.BIAS, Reason.PUBLICATION]
-    assert grade.level is GradeLevel.VERY_LOW and grade.symbols == "⊕○○○"
+    assert grade.level is GradeLevel.VERY_LOW and grade.level.symbols == "⊕○○○"
 
 
 def test_ten_results_of_which_the_uncertain_are_large_are_suspect() -> None:

@@ -124,10 +124,6 @@ def _title(line: ScaleRecord, name: str) -> str:
     return f"{name}, {words.name(line.variant)}" if line.variant else name
 
 
-def _test(line: ScaleRecord, view: View) -> str:
-    return words.name(view.registry.benchmarks[line.series].settings.name)
-
-
 def per_tenfold(slope: float) -> str:
     """A slope as the factor by which the gain changes when compute grows tenfold."""
     return words.times(10.0 ** min(max(slope, -12.0), 12.0))
@@ -146,7 +142,7 @@ def _row(line: ScaleRecord, name: str, view: View) -> LineRow:
     return LineRow(
         line.enhancement,
         _title(line, name),
-        _test(line, view),
+        view.test(line.series),
         line.models,
         f"{words.times(line.gain)} ({words.span(*line.interval)}) at {at} FLOP",
         slope_words(line),
@@ -178,7 +174,7 @@ def _figure(line: ScaleRecord, name: str, view: View) -> LineFigure:
     return LineFigure(
         line.enhancement,
         title,
-        f"{_test(line, view)}, {formatting.count(line.models, 'model')}. For ten times the "
+        f"{view.test(line.series)}, {formatting.count(line.models, 'model')}. For ten times the "
         f"training compute the gain is {slope_words(line)} as large.",
         f"From {formatting.compute(10.0 ** rows[0][0])} to "
         f"{formatting.compute(10.0 ** rows[-1][0])} FLOP the gain goes from "

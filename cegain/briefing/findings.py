@@ -168,7 +168,7 @@ def _established(view: View) -> Finding | None:
     if best is None:
         return None
     who = f"{words.name(best.name)} on {words.name(best.model)}"
-    where = words.name(view.registry.benchmarks[best.series].settings.name)
+    where = view.test(best.series)
     above = best.probability_above or {}
     text = ""
     if "5" in above:
@@ -227,7 +227,7 @@ def _losses(view: View) -> Finding | None:
     inside = [gain for gain in worse if gain.verdict is Verdict.INTERPOLATED]
     worst = min(inside or worse, key=lambda gain: (gain.interval[1] or 0.0, gain.key))
     names = sorted({gain.enhancement for gain in worse})
-    where = words.name(view.registry.benchmarks[worst.series].settings.name)
+    where = view.test(worst.series)
     return Finding(
         "Some enhancements made the score worse",
         f"{len(worse):,} of {len(answered):,}",

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
+from cegain.briefing import words
 from cegain.briefing.backtests import Backtest, Calibration
 from cegain.briefing.citations import Citations, number_sources
 from cegain.briefing.definition import BriefingDefinition, Scope
 from cegain.briefing.grades import Evidence, Grade, grade_body, grade_one, lower
 from cegain.equivalents.converters import Converters
+from cegain.gains import LEVEL
 from cegain.records import Comparison, ComparisonRef, Enhancement, Kind, Registry, Series, Status
 from cegain.results import FitRecord, GainRecord, Results
 from cegain.stitching.documents import ViaIndex
@@ -160,6 +162,15 @@ class View:
             self.fit(gain.series),
             None if model is None else model.family,
         )
+
+    @cached_property
+    def level(self) -> float:
+        """Level of the intervals in scope."""
+        return self.gains[0].level if self.gains else LEVEL
+
+    def test(self, series: str) -> str:
+        """Name of a series as printed."""
+        return words.name(self.registry.benchmarks[series].settings.name)
 
     def fit(self, series: str) -> FitRecord | None:
         """Stored fit of a series, if there is one."""

@@ -151,8 +151,7 @@ def _grades(view: View) -> Iterable[GradeRow]:
     answered = [gain for gain in view.checked if gain.interval != (None, None)]
     singles = Counter(view.grade(gain).level for gain in answered)
     for level in GradeLevel:
-        symbols = "⊕" * (4 - level.rank) + "○" * level.rank
-        yield GradeRow(symbols, level.value, bodies[level], singles[level])
+        yield GradeRow(level.symbols, level.value, bodies[level], singles[level])
 
 
 def _grade_reasons(view: View) -> str:

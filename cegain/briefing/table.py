@@ -119,8 +119,7 @@ def build_table(view: View) -> Table | None:
             kinds.append(KindTable(kind.value, words.KIND_WORDS[kind][0], count, rows))
     used = {letter for gain in view.gains for letter in flag_letters(gain)}
     key = tuple((letter, text) for letter, text in FLAG_KEY if letter in used)
-    level = f"{view.gains[0].level * 100:.0f} %" if view.gains else "90 %"
-    return Table(tuple(kinds), level, key)
+    return Table(tuple(kinds), f"{view.level * 100:.0f} %", key)
 
 
 def _enhancement(entry: Entry, view: View) -> EnhancementRow:
@@ -138,7 +137,7 @@ def _enhancement(entry: Entry, view: View) -> EnhancementRow:
         lost = []
     folded = {gain.key for gain in lost}
     rows = tuple(_comparison(gain, view) for gain in alone if gain.key not in folded)
-    groups = [_shared(found, _test(found[0], view), view) for found in together.values()]
+    groups = [_shared(found, view.test(found[0].series), view) for found in together.values()]
     if lost:
         groups.append(_shared(lost, "several", view))
     grade = view.grades.get(entry.slug)
@@ -180,7 +179,7 @@ def _shared(gains: Sequence[GainRecord], benchmark: str, view: View) -> SharedRo
         _grades(gains, view),
         "; ".join(sorted({how_known(gain) for gain in gains})),
         tuple(sorted(number for number in numbers if number is not None)),
-        tuple(_short(gain, _test(gain, view) if several else "") for gain in gains),
+        tuple(_short(gain, view.test(gain.series) if several else "") for gain in gains),
     )
 
 
@@ -202,10 +201,6 @@ def model_name(gain: GainRecord) -> str:
     return f"{model}, {words.name(gain.variant)}" if gain.variant else model
 
 
-def _test(gain: GainRecord, view: View) -> str:
-    return words.name(view.registry.benchmarks[gain.series].settings.name)
-
-
 def how_known(gain: GainRecord) -> str:
     """How the numbers were checked and who reported them."""
     known = words.CHECKED_WORDS.get(gain.checked, words.name(gain.checked))
@@ -219,7 +214,7 @@ def how_known(gain: GainRecord) -> str:
 def _comparison(gain: GainRecord, view: View) -> ComparisonRow:
     return ComparisonRow(
         model_name(gain),
-        _test(gain, view),
+        view.test(gain.series),
         f"{_points(gain.baseline_score)} → {_points(gain.enhanced_score)}",
         _gain(gain),
         verdict_words(gain),
