@@ -7,7 +7,6 @@ import csv
 import io
 import json
 import zipfile
-from dataclasses import replace
 from urllib.parse import unquote
 
 import pytest
@@ -210,7 +209,6 @@ def test_text_from_records_is_cut_and_cannot_turn_the_reading_direction() -> Non
 
 
 def test_every_caution_the_estimator_writes_has_a_letter_of_its_own() -> None:
-    made = good_case()[1].gains["calculator/sums/alpha-4"]
     written = (
         "doubtful fit (only 6 models)",
         "baseline at the floor: its own compute places it, error about a factor 3",
@@ -222,7 +220,7 @@ def test_every_caution_the_estimator_writes_has_a_letter_of_its_own() -> None:
         "the enhanced score is below the baseline",
         "something new",
     )
-    letters = flag_letters(replace(made, flags=written, sensitive_to=("score anchor",)))
+    letters = flag_letters(written, sensitive=True)
     assert letters == tuple(letter for letter, _ in FLAG_KEY)
 
 

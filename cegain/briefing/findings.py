@@ -11,7 +11,7 @@ from cegain.briefing import words
 from cegain.briefing.definition import GradeLevel
 from cegain.briefing.grades import Grade, Reason
 from cegain.briefing.likelihood import SCALES, Band, likelihood
-from cegain.briefing.reasons import FLAG_KEY, flag_letters, reason_groups
+from cegain.briefing.reasons import FLAG_KEY, reason_groups
 from cegain.briefing.scope import View
 from cegain.briefing.summary import bounded, middles, wholly_above, wholly_below
 from cegain.briefing.table import percent
@@ -154,7 +154,7 @@ def firmest_gain(view: View) -> GainRecord | None:
         if gain.verdict is Verdict.INTERPOLATED and (gain.interval[0] or 0.0) > 1.0
     ]
     # a gain that carries no caution goes before any that does
-    firm = [gain for gain in firm if not flag_letters(gain)] or firm
+    firm = [gain for gain in firm if not view.cautions(gain)] or firm
     # and then one with better evidence before any with worse
     return max(
         firm,
@@ -178,7 +178,7 @@ def _established(view: View) -> Finding | None:
             f"that it exceeds 20× is {likelihood(above['20'], scale)}."
         )
     meaning = dict(FLAG_KEY)
-    cautions = [meaning[letter] for letter in flag_letters(best)]
+    cautions = [meaning[letter] for letter in view.cautions(best)]
     return Finding(
         f"The firmest gain read off a curve is at least {words.times(best.interval[0] or 1.0)}",
         words.number(best),

@@ -99,7 +99,7 @@ def _specific(view: View) -> list[str]:
             found.append(f"{number:,} of {formatting.count(len(fits), 'curve')} {are} {text}.")
     found += [
         f"{formatting.count(number, 'comparison')}: {text}."
-        for text, number in flag_groups(view.checked)
+        for text, number in flag_groups(c for gain in view.checked for c in view.cautions(gain))
         if not text.startswith("the curve is doubtful")
     ]
     costless = sum(gain.inference_cost_multiplier is None for gain in gains)

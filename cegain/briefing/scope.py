@@ -12,6 +12,7 @@ from cegain.briefing.backtests import Backtest, Calibration
 from cegain.briefing.citations import Citations, number_sources
 from cegain.briefing.definition import BriefingDefinition, Scope
 from cegain.briefing.grades import Evidence, Grade, grade_body, grade_one, lower
+from cegain.briefing.reasons import flag_letters
 from cegain.equivalents.converters import Converters
 from cegain.gains import LEVEL
 from cegain.records import Comparison, ComparisonRef, Enhancement, Kind, Registry, Series, Status
@@ -54,7 +55,7 @@ class Extras:
     routes: Calibration | None = None
 
 
-NO_EXTRAS = Extras()
+NO_EXTRAS: Extras = Extras()
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,15 @@ class View:
             for key, entry in self.extras.sweep.items()
             if entry.fingerprint == prints.get(key)
         }
+
+    def depends_on(self, gain: GainRecord) -> tuple[str, ...]:
+        """Choices a gain depends on: of all of them where that is known, else of the quick ones."""
+        entry = self.swept.get(gain.key)
+        return gain.sensitive_to if entry is None else entry.depends_on
+
+    def cautions(self, gain: GainRecord) -> tuple[str, ...]:
+        """Letters of the cautions a gain carries, as explained by ``FLAG_KEY``."""
+        return flag_letters(gain.flags, sensitive=bool(self.depends_on(gain)))
 
     @cached_property
     def grades(self) -> Mapping[str, Grade]:

@@ -105,7 +105,7 @@ def build_sure(view: View) -> HowSure | None:
 def _sentences(view: View) -> Iterable[str]:
     tried = [gain for gain in view.checked if gain.sensitivity]
     if tried:
-        moved = sum(bool(_depends_on(gain, view)) for gain in tried)
+        moved = sum(bool(view.depends_on(gain)) for gain in tried)
         share = formatting.share(moved / len(tried))
         yield (
             f"{formatting.count(len(tried), 'gain')} read off a curve "
@@ -138,12 +138,6 @@ def _swept(tried: Sequence[GainRecord], view: View) -> str:
         "The choices include those that need new curves: lowest and highest score, errors of "
         "compute, each family left out."
     )
-
-
-def _depends_on(gain: GainRecord, view: View) -> tuple[str, ...]:
-    """Choices a gain depends on: of all of them where that is known, else of the quick ones."""
-    entry = view.swept.get(gain.key)
-    return gain.sensitive_to if entry is None else entry.depends_on
 
 
 def _grades(view: View) -> Iterable[GradeRow]:

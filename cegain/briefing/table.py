@@ -9,7 +9,7 @@ from cegain import formatting
 from cegain.briefing import words
 from cegain.briefing.definition import GradeLevel
 from cegain.briefing.grades import Grade
-from cegain.briefing.reasons import FLAG_KEY, flag_letters, reason_words
+from cegain.briefing.reasons import FLAG_KEY, reason_words
 from cegain.briefing.scope import Entry, View
 from cegain.gains import Verdict
 from cegain.records import Kind
@@ -117,7 +117,7 @@ def build_table(view: View) -> Table | None:
             rows = tuple(_enhancement(entry, view) for entry in entries)
             count = sum(row.count for row in rows)
             kinds.append(KindTable(kind.value, words.KIND_WORDS[kind][0], count, rows))
-    used = {letter for gain in view.gains for letter in flag_letters(gain)}
+    used = {letter for gain in view.gains for letter in view.cautions(gain)}
     key = tuple((letter, text) for letter, text in FLAG_KEY if letter in used)
     return Table(tuple(kinds), f"{view.level * 100:.0f} %", key)
 
@@ -221,7 +221,7 @@ def _comparison(gain: GainRecord, view: View) -> ComparisonRow:
         words.bound(gain.bound) if gain.bound is not None else NOTHING,
         one_time(gain),
         running_cost(gain),
-        " ".join(flag_letters(gain)),
+        " ".join(view.cautions(gain)),
         _grades([gain], view),
         how_known(gain),
         gain.headline_worthy,

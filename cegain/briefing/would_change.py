@@ -39,15 +39,15 @@ def build_would_change(view: View) -> WouldChange | None:
     if not view.gains:
         return None
     waiting = [
-        *((rule, [gain for gain in view.checked if rule.waits(gain)]) for rule in _RULES),
-        (_ACCESS, [gain for gain in view.gains if _ACCESS.waits(gain)]),
+        *((rule, [gain for gain in view.checked if rule.waits(gain, view)]) for rule in _RULES),
+        (_ACCESS, [gain for gain in view.gains if _ACCESS.waits(gain, view)]),
     ]
     rows = [_row(rule, found, view) for rule, found in waiting if found]
     rows.sort(key=lambda row: (-row.count, row.what))
     return WouldChange(tuple(rows), len(view.gains))
 
 
-def _model(gain: GainRecord, view: View) -> str:
+def _model(gain: GainRecord, _: View) -> str:
     return words.name(gain.model)
 
 
@@ -55,7 +55,7 @@ def _test(gain: GainRecord, view: View) -> str:
     return view.test(gain.series)
 
 
-def _enhancement(gain: GainRecord, view: View) -> str:
+def _enhancement(gain: GainRecord, _: View) -> str:
     return words.name(gain.name)
 
 
@@ -65,21 +65,21 @@ class _Rule:
 
     what: str
     effect: str
-    waits: Callable[[GainRecord], bool]
+    waits: Callable[[GainRecord, View], bool]
     where: Callable[[GainRecord, View], str] = _enhancement
 
 
 _BEYOND = frozenset({Verdict.EXTRAPOLATED, Verdict.LOWER_BOUND, Verdict.NO_FINITE_EQUIVALENT})
 
 
-def _undecided(gain: GainRecord) -> bool:
+def _undecided(gain: GainRecord, _: View) -> bool:
     low, high = gain.interval
     return gain.verdict is Verdict.INTERPOLATED and (low or 0.0) <= 1.0 <= (high or 0.0)
 
 
-def _because(pattern: str) -> Callable[[GainRecord], bool]:
+def _because(pattern: str) -> Callable[[GainRecord, View], bool]:
     """Whether the first reason of a gain is of a kind."""
-    return lambda gain: bool(gain.reasons) and re.match(pattern, gain.reasons[0]) is not None
+    return lambda gain, _: bool(gain.reasons) and re.match(pattern, gain.reasons[0]) is not None
 
 
 _RULES = (
@@ -104,7 +104,7 @@ _RULES = (
     _Rule(
         "Plain scores of larger models on the same test",
         "The gain would be read within the range of the curve instead of beyond it.",
-        lambda gain: gain.verdict in _BEYOND,
+        lambda gain, _: gain.verdict in _BEYOND,
         _test,
     ),
     _Rule(
@@ -115,23 +115,23 @@ _RULES = (
     _Rule(
         "Agreement on the choices of method named under “How sure are we”",
         "One of them changes the verdict or moves the value more than twofold.",
-        lambda gain: bool(gain.sensitive_to),
+        lambda gain, view: bool(view.depends_on(gain)),
     ),
     _Rule(
         "Repeats by others than the developers",
         "The grade would not be lowered for it, and the gain might be smaller.",
-        lambda gain: gain.reported_by == ReportedBy.DEVELOPER,
+        lambda gain, _: gain.reported_by == ReportedBy.DEVELOPER,
     ),
     _Rule(
         "The cost of an answer with and without the enhancement",
         "The gain cannot be weighed against what it costs to use.",
-        lambda gain: gain.inference_cost_multiplier is None,
+        lambda gain, _: gain.inference_cost_multiplier is None,
     ),
 )
 _ACCESS = _Rule(
     "The source of numbers nobody could check",
     "They stand in the table only.",
-    lambda gain: not gain.headline_worthy,
+    lambda gain, _: not gain.headline_worthy,
 )
 
 

@@ -117,7 +117,7 @@ def write_site(
     written = [out / link.link for link in (*links, *scales)]
     # the style and the index, beside a page for each enhancement and series
     total = len(written) + 2 + len(registry.enhancements) + len(registry.benchmarks)
-    for name, text in build_site(registry, results, explain, links, scales):
+    for name, text in build_site(registry, results, explain, links, scales, extras):
         write_text(out / name, text)
         written.append(out / name)
         if progress is not None:
