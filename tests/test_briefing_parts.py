@@ -7,6 +7,8 @@ import csv
 import io
 import json
 import zipfile
+from dataclasses import replace
+from types import MappingProxyType
 from urllib.parse import unquote
 
 import pytest
@@ -126,6 +128,29 @@ def test_a_published_gain_stands_beside_ours() -> None:
     assert row.reported == "more than 20×"
     assert row.ours == "more than 8.0× (measured bound)"
     assert row.basis == "same benchmark and model"
+
+
+@pytest.mark.parametrize(
+    ("about", "basis"),
+    [
+        ({}, "all our comparisons of this enhancement"),
+        ({"model": "alpha-4"}, "all our comparisons of this enhancement on the same model"),
+        ({"model": "unknown"}, "all our comparisons of this enhancement"),
+        ({"series": "sums", "model": "unknown"}, "same benchmark, our models"),
+    ],
+)
+def test_what_ours_rests_on_is_said_where_the_published_gain_says_less(
+    about: dict[str, str], basis: str
+) -> None:
+    registry, results = good_case()
+    calculator = registry.enhancements["calculator"]
+    (published,) = calculator.reported_gains
+    told = published.model_copy(update={"series": None, "model": None, **about})
+    claiming = calculator.model_copy(update={"reported_gains": (told,)})
+    enhancements = MappingProxyType({**registry.enhancements, "calculator": claiming})
+    reported = build_reported(view((replace(registry, enhancements=enhancements), results)))
+    assert reported is not None
+    assert [row.basis for row in reported.rows] == [basis]
 
 
 def test_every_number_is_cited_and_sources_are_numbered_once() -> None:
