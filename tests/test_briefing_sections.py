@@ -305,6 +305,26 @@ def test_without_lines_or_models_there_is_a_note() -> None:
     assert build_compute_lines(view((good_case()[0], Results({}, nothing)))) is None
 
 
+def test_nothing_spent_once_is_a_share_of_nothing_whatever_the_training_took() -> None:
+    case = changed(good_case(), INSIDE, one_time_cost_flop=0.0, training_compute_flop=None)
+    assert case[1].gains[INSIDE].one_time_cost_share == 0.0
+    table = build_table(view(case, enhancements=["further-training"]))
+    assert table is not None
+    assert [row.one_time for kind in table.kinds for row in kind.rows] == ["none"]
+
+
+def test_estimated_running_costs_are_counted() -> None:
+    def said(case: tuple[Registry, Results]) -> str:
+        found = build_findings(view(case))
+        assert found is not None
+        return next(c.caution for c in found.cards if c.caution.startswith("Known for"))
+
+    assert "estimated" not in said(good_case())
+    estimate = {"inference_cost_multiplier": 2.0, "inference_cost_basis": "estimated"}
+    case = changed(good_case(), INSIDE, **estimate)
+    assert "only estimated in 1 of them" in said(case)
+
+
 # --- how sure ---------------------------------------------------------------------------
 
 

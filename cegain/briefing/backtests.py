@@ -19,7 +19,7 @@ _ROUTES = {
 _IN_TEXT = {
     DIRECT: "the direct route",
     INDEX_ALL: "the index route with all benchmarks of both models",
-    INDEX_ONE: "the index route with one benchmark, all that most enhancements have,",
+    INDEX_ONE: "the index route with one benchmark",
 }
 _STRATA = {
     "informative baseline": "smaller sibling above guessing",
@@ -68,6 +68,7 @@ class Calibration:
 
     cases: int
     families: int
+    level: str
     levels: tuple[str, ...]
     rows: tuple[CalibrationRow, ...]
     finding: str
@@ -106,6 +107,7 @@ def read_routes(document: Mapping[str, Any]) -> Calibration:
         return Calibration(
             int(document["cases"]),
             int(document["families"]),
+            formatting.share(float(entries[0]["level"])),
             tuple(f"{100 * float(level):.0f} %" for level in levels),
             rows,
             _finding(document["estimators"], int(document["cases"])),
@@ -143,13 +145,14 @@ def _factor(log10_value: float | None) -> str:
 
 
 def _finding(entries: Sequence[Mapping[str, Any]], cases: int) -> str:
-    direct = next(entry for entry in entries if entry["default"])
+    ordered = sorted(entries, key=lambda entry: not entry["default"])
     parts = [
         f"{words.name(_IN_TEXT.get(entry['name'], str(entry['name'])))} usually misses by "
-        f"{_factor(entry['rmse_log10'])}, and its 90 % intervals hold the truth "
+        f"{_factor(entry['rmse_log10'])}, and its "
+        f"{formatting.share(float(entry['level']))} intervals hold the truth "
         f"{formatting.share(float(entry['coverage']))} of the time and usually span "
         f"{_factor(entry['median_width_log10'])}"
-        for entry in (direct, *(entry for entry in entries if not entry["default"]))
+        for entry in ordered
     ]
     return (
         f"On {cases:,} pairs of sibling models, whose true ratio of compute is known and whose "

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cegain import formatting
 from cegain.briefing import words
 from cegain.briefing.scope import View
-from cegain.scale import ScaleRecord
+from cegain.scale import LEAST_MODELS, ScaleRecord
 
 # the drawing area in a picture of 300 by 170
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 292, 8, 136
@@ -95,8 +95,9 @@ def _sentences(lines: Sequence[ScaleRecord]) -> list[str]:
     open_ = whole - up - down
     groups = formatting.count(whole, "case")
     text = [
-        f"In {groups} one enhancement was measured with one test on at least four base models of "
-        "clearly different size, so that a line can be drawn through its gains.",
+        f"In {groups} one enhancement was measured with one test on at least "
+        f"{LEAST_MODELS} base models of clearly different size, so that a line can be drawn "
+        "through its gains.",
         f"The gain grows with training compute in {up:,}, shrinks in {down:,}, and in {open_:,} "
         "the data do not show which.",
     ]

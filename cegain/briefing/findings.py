@@ -16,6 +16,7 @@ from cegain.briefing.scope import View
 from cegain.briefing.summary import bounded, middles, wholly_above, wholly_below
 from cegain.briefing.table import percent
 from cegain.gains import Verdict
+from cegain.records import CostBasis
 from cegain.resampling import quantiles
 from cegain.results import GainRecord
 
@@ -237,8 +238,7 @@ def _losses(view: View) -> Finding | None:
         f"{words.number(worst)}.",
         "",
         *_alone(view, worst),
-        "A loss on one test or one size does not carry over to others; many techniques help only "
-        "larger models.",
+        "A loss on one test or one size need not carry over to others.",
         "table",
         f"c-{worst.enhancement}",
         "See its comparisons",
@@ -266,8 +266,8 @@ def _one_time(view: View) -> Finding | None:
         "",
         None,
         _COUNT,
-        f"The cost is recorded for {whole:,} of {len(view.entries):,} enhancements; prompting and "
-        "scaffolding cost nothing once but more at each use.",
+        f"The cost is recorded for {whole:,} of {len(view.entries):,} enhancements; what costs "
+        "nothing once may cost more at each use.",
         "table",
         "table",
         "See costs in the table",
@@ -282,6 +282,11 @@ def _inference(view: View) -> Finding | None:
     )
     if not known:
         return None
+    estimated = sum(
+        gain.inference_cost_multiplier is not None
+        and gain.inference_cost_basis == CostBasis.ESTIMATED
+        for gain in view.checked
+    )
     dear = sum(value > 10 for value in known)
     verb = "is" if dear == 0 or len(known) == 1 else "are"
     claim = (
@@ -299,8 +304,9 @@ def _inference(view: View) -> Finding | None:
         "",
         None,
         _COUNT,
-        f"Known for {formatting.share(len(known) / len(view.checked))} of the comparisons, and "
-        "often estimated; the table says how each was obtained.",
+        f"Known for {formatting.share(len(known) / len(view.checked))} of the comparisons"
+        + (f", and only estimated in {estimated:,} of them" if estimated else "")
+        + "; the table says how each was obtained.",
         "table",
         "table",
         "See costs in the table",

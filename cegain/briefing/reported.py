@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cegain.briefing import words
-from cegain.briefing.claims import survey_claims
+from cegain.briefing.claims import Claims, survey_claims
 from cegain.briefing.reasons import reason_words
 from cegain.briefing.scope import Entry, View
 from cegain.briefing.table import Cited
@@ -35,7 +35,7 @@ class Reported:
     """All published gains in scope, and what the 2023 survey claims of all together."""
 
     rows: tuple[ReportedRow, ...]
-    claims: tuple[str, ...] = ()
+    claims: Claims | None
 
 
 _BASIS = {
