@@ -63,9 +63,12 @@ class Page(HTMLParser):
         self.feed(text)
 
     void = frozenset({"meta", "link", "br", "hr", "img", "input"})
+    cells = frozenset({"td", "th"})  # end where the next one begins, or with the row
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        if tag in self.cells:
+            self._end_cell()
         if tag not in self.void:
             self.open.append(tag)
 
@@ -73,8 +76,14 @@ class Page(HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
+        if tag == "tr":
+            self._end_cell()
         if not self.open or self.open.pop() != tag:
             self.unclosed.append(tag)
+
+    def _end_cell(self) -> None:
+        if self.open and self.open[-1] in self.cells:
+            self.open.pop()
 
     def handle_data(self, data: str) -> None:
         if "style" not in self.open:

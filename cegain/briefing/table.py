@@ -49,8 +49,16 @@ class ComparisonRow:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """Comparisons that could not be estimated for the same reason, each in short."""
+
+    verdict: str
+    each: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class SharedRow:
-    """Comparisons that share a row: their spread, then each in short.
+    """Comparisons that share a row: their spread, then each in short, the lost by reason.
 
     Many on one benchmark share one, and so do those that could not be estimated.
     """
@@ -62,6 +70,7 @@ class SharedRow:
     known: str
     sources: tuple[int, ...]
     each: tuple[str, ...]
+    lost: tuple[Lost, ...]
 
 
 @dataclass(frozen=True)
@@ -132,7 +141,7 @@ def _enhancement(entry: Entry, view: View) -> EnhancementRow:
         if len(entry.gains) > _EACH and len(found) > _FEW
     }
     alone = [gain for gain in entry.gains if gain.series not in together]
-    lost = [gain for gain in alone if gain.verdict is Verdict.NOT_ESTIMABLE]
+    lost = [gain for gain in alone if _is_lost(gain)]
     if len(entry.gains) <= _EACH or len(lost) <= _FEW:
         lost = []
     folded = {gain.key for gain in lost}
@@ -172,6 +181,11 @@ def _shared(gains: Sequence[GainRecord], benchmark: str, view: View) -> SharedRo
     checked = [gain for gain in gains if gain.headline_worthy]
     models = len({gain.model for gain in gains})
     several = len({gain.series for gain in gains}) > 1
+    each: list[str] = []
+    lost: dict[str, list[str]] = {}
+    for gain in gains:
+        same = lost.setdefault(verdict_words(gain), []) if _is_lost(gain) else each
+        same.append(_short(gain, view.test(gain.series) if several else ""))
     return SharedRow(
         formatting.count(len(gains), "model" if models == len(gains) else "case"),
         benchmark,
@@ -179,20 +193,29 @@ def _shared(gains: Sequence[GainRecord], benchmark: str, view: View) -> SharedRo
         _grades(gains, view),
         "; ".join(sorted({how_known(gain) for gain in gains})),
         tuple(sorted(number for number in numbers if number is not None)),
-        tuple(_short(gain, view.test(gain.series) if several else "") for gain in gains),
+        tuple(each),
+        tuple(
+            Lost(words.sentence(verdict), tuple(found)) for verdict, found in sorted(lost.items())
+        ),
     )
 
 
 def _short(gain: GainRecord, benchmark: str) -> str:
-    """A comparison in a few words: model, scores, gain, and what makes it less than firm."""
+    """A comparison in a few words: model, scores, gain if any, and what makes it less firm."""
     before, after = (
         _points(s).removesuffix(" %") for s in (gain.baseline_score, gain.enhanced_score)
     )
     where = f" on {benchmark}" if benchmark else ""
-    text = f"{model_name(gain)}{where} {before} → {after} %: {_gain(gain, verdict_words(gain))}"
+    text = f"{model_name(gain)}{where} {before} → {after} %"
+    if not _is_lost(gain):
+        text += f": {_gain(gain)}"
     if gain.verdict is Verdict.EXTRAPOLATED:
         text += " extrapolated"
     return text if gain.headline_worthy else f"{text} [not verified]"
+
+
+def _is_lost(gain: GainRecord) -> bool:
+    return gain.verdict is Verdict.NOT_ESTIMABLE
 
 
 def model_name(gain: GainRecord) -> str:
@@ -238,16 +261,16 @@ def _grades(gains: Sequence[GainRecord], view: View) -> str:
     return ", ".join(f"{number:,} {level}" for level, number in counted) or NOTHING
 
 
-def _gain(gain: GainRecord, nothing: str = NOTHING) -> str:
+def _gain(gain: GainRecord) -> str:
     """The number alone: the column's heading says that brackets hold the interval."""
     if gain.has_ratio and gain.ratio is not None:
         return f"{words.times(gain.ratio)} ({words.span(*gain.interval)})"
-    return nothing if gain.verdict is Verdict.NOT_ESTIMABLE else words.number(gain)
+    return NOTHING if _is_lost(gain) else words.number(gain)
 
 
 def verdict_words(gain: GainRecord) -> str:
     """The verdict, with the reason where nothing can be stated."""
-    if gain.verdict is Verdict.NOT_ESTIMABLE:
+    if _is_lost(gain):
         reason = gain.reasons[0] if gain.reasons else ""
         return f"{gain.verdict.value}: {reason_words(reason, short=True)}"
     return gain.verdict.value
