@@ -94,6 +94,6 @@ def _cost(view: View) -> str:
     known = formatting.count(len(spent), "comparison")
     return (
         f"Where an enhancement needs training and its cost is known ({known}), "
-        f"the middle cost is {percent(words.middle(spent))} of the model's training; "
+        f"the middle cost is {percent(words.middle(spent))} of the model’s training; "
         f"{formatting.share(cheap / len(spent))} cost under 1 %."
     )
