@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 from cegain.briefing import BriefingDefinition, build_briefing
-from cegain.briefing import download as download_module
+from cegain.briefing import stamp as stamp_module
 from cegain.briefing.backtests import read_backtest
 from cegain.briefing.scope import NO_EXTRAS, Extras
 from cegain.records import Enhancement, Registry, Source
@@ -98,7 +98,7 @@ class Page(HTMLParser):
 
 @pytest.mark.parametrize("name", ["good", "bad"])
 def test_gold_pages(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download_module, "__version__", "0")
+    monkeypatch.setattr(stamp_module, "__version__", "0")
     made = html(CASES[name])
     path = GOLD / f"{name}.html"
     if os.environ.get("CEGAIN_RENEW_GOLD"):

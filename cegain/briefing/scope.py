@@ -13,6 +13,7 @@ from cegain.briefing.citations import Citations, number_sources
 from cegain.briefing.definition import BriefingDefinition, Scope
 from cegain.briefing.grades import Evidence, Grade, grade_body, grade_one, lower
 from cegain.briefing.reasons import flag_letters
+from cegain.briefing.stamp import Stamp, make_stamp
 from cegain.equivalents.converters import Converters
 from cegain.gains import LEVEL
 from cegain.records import Comparison, ComparisonRef, Enhancement, Kind, Registry, Series, Status
@@ -172,6 +173,11 @@ class View:
             self.fit(gain.series),
             None if model is None else model.family,
         )
+
+    @cached_property
+    def stamp(self) -> Stamp:
+        """What the page is made from."""
+        return make_stamp(self.registry, self.results.fits, self.gains, self.definition)
 
     @cached_property
     def level(self) -> float:

@@ -23,7 +23,7 @@ from cegain.briefing.site import Explain, Link, build_site, scale_html
 from cegain.equivalents.loading import load_converters
 from cegain.errors import FitError, Problem, RecordError, StoreError
 from cegain.files import write_text
-from cegain.records import Registry
+from cegain.records import Registry, Status
 from cegain.results import Results
 from cegain.stitching.capability import Observation
 from cegain.stitching.data import (
@@ -115,8 +115,9 @@ def write_site(
         links.append(link)
     scales = list(_scales(registry, out, extras))
     written = [out / link.link for link in (*links, *scales)]
+    current = sum(e.status is Status.CURRENT for e in registry.enhancements.values())
     # the style and the index, beside a page for each enhancement and series
-    total = len(written) + 2 + len(registry.enhancements) + len(registry.benchmarks)
+    total = len(written) + 2 + current + len(registry.benchmarks)
     for name, text in build_site(registry, results, explain, links, scales, extras):
         write_text(out / name, text)
         written.append(out / name)
