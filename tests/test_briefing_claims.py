@@ -31,7 +31,7 @@ def test_the_claims_stand_beside_the_counts_and_follow_them() -> None:
     view = scoped(results)
     claims = survey_claims(view)
     assert claims is not None
-    assert "2312.07413" in view.citations.items[claims.source - 1].address
+    assert "2312.07413" in str(view.citations.items[claims.source - 1].link)
     said = " ".join(claims.sentences)
     assert "gain more than 5×, some more than 20×" in said
     assert "surely above 5× in at least one comparison" in said

@@ -31,7 +31,6 @@ class Tick:
 class LineFigure:
     """One line as a small chart; paths are SVG path data."""
 
-    slug: str
     name: str
     about: str
     description: str
@@ -173,7 +172,6 @@ def _figure(line: ScaleRecord, name: str, view: View) -> LineFigure:
     step = 1 if high - low <= 3 else 2
     title = _title(line, name)
     return LineFigure(
-        line.enhancement,
         title,
         f"{view.test(line.series)}, {formatting.count(line.models, 'model')}. For ten times the "
         f"training compute the gain is {slope_words(line)} as large.",
