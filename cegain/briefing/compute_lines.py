@@ -94,8 +94,9 @@ def build_compute_lines(view: View) -> ComputeLines | None:
     ]
     if bounds:
         sentences.append(
-            f"{formatting.count(bounds, 'gain')} known only as bounds are left out, so the counts "
-            "may be too low."
+            f"{formatting.count(bounds, 'gain')} known only as "
+            f"{'a bound is' if bounds == 1 else 'bounds are'} left out, so the counts may be too "
+            "low."
         )
     return ComputeLines(tuple(sentences), rows, shares)
 

@@ -115,7 +115,8 @@ def _sentences(view: View) -> Iterable[str]:
         )
         firm = len(tried) - moved
         if firm:
-            yield f"The other {firm:,} depend on none of these choices that much."
+            depend = "depends" if firm == 1 else "depend"
+            yield f"The other {firm:,} {depend} on none of these choices that much."
         yield _swept(tried, view)
 
 
