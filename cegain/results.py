@@ -160,7 +160,9 @@ class GainRecord:
 
     @property
     def one_time_cost_share(self) -> float | None:
-        """One-time cost as a share of training compute, where both are known."""
+        """One-time cost as a share of training compute, where both are known; none is none."""
+        if self.one_time_cost_flop == 0:
+            return 0.0
         if self.one_time_cost_flop is None or self.training_compute_flop is None:
             return None
         return self.one_time_cost_flop / self.training_compute_flop

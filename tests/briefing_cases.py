@@ -8,6 +8,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Any
 
+from cegain.briefing.backtests import read_backtest, read_routes
 from cegain.briefing.scope import Extras
 from cegain.gains import Verdict
 from cegain.records import (
@@ -485,6 +486,31 @@ BAD_SCALE = Scale(
         for n in range(50)
     ),
 )  # fmt: skip
+BACKTEST: dict[str, Any] = {
+    "cases": 40,
+    "estimators": [
+        {
+            "name": "hierarchical",
+            "default": True,
+            "bias_log10": 0.02,
+            "rmse_log10": 0.3,
+            "coverage": 0.91,
+            "level": 0.9,
+            "median_width_log10": 0.9,
+            "no_upper_bound": 0.1,
+        },
+        {
+            "name": "pooled least squares",
+            "default": False,
+            "bias_log10": None,
+            "rmse_log10": 0.4,
+            "coverage": None,
+            "level": 0.9,
+            "median_width_log10": None,
+            "no_upper_bound": None,
+        },
+    ],
+}
 RATE = Rate(9.6, (7.4, 12.1), (5.5, 15.8), 0.9, 7)
 ROUTES: dict[str, Any] = {
     "format": 1,
@@ -538,33 +564,9 @@ EXTRAS = Extras(
             "2026-11-03",
         ),
     ),
-    {
-        "cases": 40,
-        "estimators": [
-            {
-                "name": "hierarchical",
-                "default": True,
-                "bias_log10": 0.02,
-                "rmse_log10": 0.3,
-                "coverage": 0.91,
-                "level": 0.9,
-                "median_width_log10": 0.9,
-                "no_upper_bound": 0.1,
-            },
-            {
-                "name": "pooled least squares",
-                "default": False,
-                "bias_log10": None,
-                "rmse_log10": 0.4,
-                "coverage": None,
-                "level": 0.9,
-                "median_width_log10": None,
-                "no_upper_bound": None,
-            },
-        ],
-    },
+    read_backtest(BACKTEST),
     via_index=INDEX,
-    routes=ROUTES,
+    routes=read_routes(ROUTES),
 )
 # gains of records that have changed since, a bound alone, no calibration
 BAD_EXTRAS = Extras(

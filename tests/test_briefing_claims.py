@@ -28,16 +28,28 @@ def shrunk(gain: GainRecord) -> GainRecord:
 
 def test_the_claims_stand_beside_the_counts_and_follow_them() -> None:
     results = read_results(ROOT)
-    said = " ".join(survey_claims(scoped(results)))
+    view = scoped(results)
+    claims = survey_claims(view)
+    assert claims is not None
+    assert "2312.07413" in str(view.citations.items[claims.source - 1].link)
+    said = " ".join(claims.sentences)
     assert "gain more than 5×, some more than 20×" in said
     assert "surely above 5× in at least one comparison" in said
     assert "90 % interval" in said
     assert "cost under 1 %" in said
     less = replace(results, gains={key: shrunk(gain) for key, gain in results.gains.items()})
-    changed = " ".join(survey_claims(scoped(less)))
+    after = survey_claims(scoped(less))
+    assert after is not None
+    changed = " ".join(after.sentences)
     assert "0 (0 %, 90 % interval 0–" in changed
     assert "0 (0 %, 90 % interval 0–" not in said
 
 
 def test_without_gains_nothing_is_claimed() -> None:
-    assert survey_claims(scoped(Results({}, {}))) == ()
+    assert survey_claims(scoped(Results({}, {}))) is None
+
+
+def test_of_one_enhancement_no_share_is_told() -> None:
+    results = read_results(ROOT)
+    gains = {k: g for k, g in results.gains.items() if g.enhancement == "chain-of-thought"}
+    assert survey_claims(scoped(replace(results, gains=gains))) is None

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from cegain.briefing import BriefingDefinition, build_briefing, render_briefing
+from cegain.briefing.backtests import read_backtest
 from cegain.briefing.by_compute import build_by_compute
 from cegain.briefing.changed import build_changes
 from cegain.briefing.checklist import build_checklist
@@ -27,7 +28,7 @@ from cegain.briefing.findings import build_findings
 from cegain.briefing.grades import Evidence, Reason, grade_body, grade_one
 from cegain.briefing.scope import NO_EXTRAS, Extras, View, select
 from cegain.briefing.summary import build_summary
-from cegain.briefing.sure import build_sure, read_backtest
+from cegain.briefing.sure import build_sure
 from cegain.briefing.table import build_table
 from cegain.briefing.would_change import build_would_change
 from cegain.briefing.write import read_extras
@@ -37,7 +38,7 @@ from cegain.records import Registry
 from cegain.results import GainRecord, Results
 from cegain.store import append_changes
 
-from .briefing_cases import EXTRAS, bad_case, empty_case, good_case, large_case
+from .briefing_cases import BACKTEST, EXTRAS, bad_case, empty_case, good_case, large_case
 from .test_briefing import DEFINITION, changed, paragraph, view
 from .test_repository import registry as shipped_registry
 
@@ -145,7 +146,7 @@ def test_developers_alone_are_publication_bias_too() -> None:
     grade = grade_body([Evidence(base, None, fits["facts"], "beta")], fits)
     assert grade is not None
     assert [step.reason for step in grade.downgrades] == [Reason.BIAS, Reason.PUBLICATION]
-    assert grade.level is GradeLevel.VERY_LOW and grade.symbols == "⊕○○○"
+    assert grade.level is GradeLevel.VERY_LOW and grade.level.symbols == "⊕○○○"
 
 
 def test_ten_results_of_which_the_uncertain_are_large_are_suspect() -> None:
@@ -304,6 +305,26 @@ def test_without_lines_or_models_there_is_a_note() -> None:
     assert build_compute_lines(view((good_case()[0], Results({}, nothing)))) is None
 
 
+def test_nothing_spent_once_is_a_share_of_nothing_whatever_the_training_took() -> None:
+    case = changed(good_case(), INSIDE, one_time_cost_flop=0.0, training_compute_flop=None)
+    assert case[1].gains[INSIDE].one_time_cost_share == 0.0
+    table = build_table(view(case, enhancements=["further-training"]))
+    assert table is not None
+    assert [row.one_time for kind in table.kinds for row in kind.rows] == ["none"]
+
+
+def test_estimated_running_costs_are_counted() -> None:
+    def said(case: tuple[Registry, Results]) -> str:
+        found = build_findings(view(case))
+        assert found is not None
+        return next(c.caution for c in found.cards if c.caution.startswith("Known for"))
+
+    assert "estimated" not in said(good_case())
+    estimate = {"inference_cost_multiplier": 2.0, "inference_cost_basis": "estimated"}
+    case = changed(good_case(), INSIDE, **estimate)
+    assert "only estimated in 1 of them" in said(case)
+
+
 # --- how sure ---------------------------------------------------------------------------
 
 
@@ -355,7 +376,7 @@ def test_a_written_briefing_reads_backtest_and_changes(tmp_path: Path) -> None:
     registry, results = good_case()
     registry = replace(registry, root=str(tmp_path))
     append_changes(tmp_path, list(EXTRAS.changes))
-    (tmp_path / "reports/data/backtest.json").write_text(json.dumps(EXTRAS.backtest))
+    (tmp_path / "reports/data/backtest.json").write_text(json.dumps(BACKTEST))
     page = render_briefing(registry, results, DEFINITION, tmp_path / "page.html")
     text = page.read_text(encoding="utf-8")
     assert "on 40 pairs of models" in text and "points changed" in text

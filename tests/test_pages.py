@@ -22,16 +22,24 @@ from typing import Any
 import pytest
 
 from cegain.briefing import BriefingDefinition, build_briefing
-from cegain.briefing import download as download_module
+from cegain.briefing import stamp as stamp_module
+from cegain.briefing.backtests import read_backtest
 from cegain.briefing.scope import NO_EXTRAS, Extras
 from cegain.records import Enhancement, Registry, Source
 from cegain.results import Results
 from cegain.store import Change
 
-from .briefing_cases import BAD_EXTRAS, EXTRAS, bad_case, empty_case, good_case, large_case
+from .briefing_cases import (
+    BACKTEST,
+    BAD_EXTRAS,
+    EXTRAS,
+    bad_case,
+    empty_case,
+    good_case,
+    large_case,
+)
 from .test_briefing import DEFINITION, SHIPPED
 
-BACKTEST: Any = EXTRAS.backtest
 GOLD = Path(__file__).parent / "gold"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 Case = Callable[[], tuple[Registry, Results]]
@@ -55,9 +63,12 @@ class Page(HTMLParser):
         self.feed(text)
 
     void = frozenset({"meta", "link", "br", "hr", "img", "input"})
+    cells = frozenset({"td", "th"})  # end where the next one begins, or with the row
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        if tag in self.cells:
+            self._end_cell()
         if tag not in self.void:
             self.open.append(tag)
 
@@ -65,8 +76,14 @@ class Page(HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
+        if tag == "tr":
+            self._end_cell()
         if not self.open or self.open.pop() != tag:
             self.unclosed.append(tag)
+
+    def _end_cell(self) -> None:
+        if self.open and self.open[-1] in self.cells:
+            self.open.pop()
 
     def handle_data(self, data: str) -> None:
         if "style" not in self.open:
@@ -81,7 +98,7 @@ class Page(HTMLParser):
 
 @pytest.mark.parametrize("name", ["good", "bad"])
 def test_gold_pages(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(download_module, "__version__", "0")
+    monkeypatch.setattr(stamp_module, "__version__", "0")
     made = html(CASES[name])
     path = GOLD / f"{name}.html"
     if os.environ.get("CEGAIN_RENEW_GOLD"):
@@ -290,7 +307,7 @@ def test_hostile_text_is_shown_and_does_nothing(text: str) -> None:
     )
     changes = tuple(Change(f"calculator/{text}", text, text, text, text) for _ in range(2))
     backtest = {"cases": 1, "estimators": [{**BACKTEST["estimators"][0], "name": text}]}
-    extras = Extras(changes, backtest)
+    extras = Extras(changes, read_backtest(backtest))
     made = build_briefing(*hostile_case(text), definition, name="reports/x.yaml", extras=extras)
     page = Page(made)
     assert not page.unclosed and not page.open

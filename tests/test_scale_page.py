@@ -152,6 +152,25 @@ def test_many_models_are_chosen_by_records_and_spread() -> None:
     assert "26 of 200 models" in page.drawn and "22 of 60 benchmarks" in page.drawn
 
 
+def test_the_published_index_claims_no_weights_it_lacks() -> None:
+    default, published = (
+        build_scale_page(replace(GOOD_SCALE, method=method), ABOUT)
+        for method in ("default", "reference")
+    )
+    assert "weights for the number of questions" in default.model
+    assert "weights" not in published.model
+    assert "the number of their questions" in default.is_[1]
+    assert "and nothing else" in published.is_[1]
+
+
+def test_how_many_rest_on_one_benchmark_is_counted() -> None:
+    wide = tuple(replace(m, n_benchmarks=5) for m in GOOD_SCALE.models)
+    about = replace(ABOUT, apart=True)
+    assert "1 of 2 were measured on one" in build_scale_page(GOOD_SCALE, about).is_not[-1]
+    several = build_scale_page(replace(GOOD_SCALE, models=wide), about)
+    assert "one benchmark" not in several.is_not[-1]
+
+
 def test_without_draws_no_interval_is_claimed() -> None:
     models = tuple(replace(m, interval=None) for m in GOOD_SCALE.models)
     page = build_scale_page(replace(GOOD_SCALE, models=models), ABOUT)

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from cegain.backtest import BacktestSeries, ModelFacts
+from cegain.briefing.backtests import read_routes
 from cegain.briefing.definition import BriefingDefinition
 from cegain.briefing.scope import Extras, select
 from cegain.briefing.second_route import (
@@ -19,7 +20,6 @@ from cegain.briefing.second_route import (
     UNTOLD,
     SecondRoute,
     build_second_route,
-    read_routes,
 )
 from cegain.cli import main
 from cegain.cli_backtest import routes_json

@@ -16,6 +16,7 @@ from cegain import cli_sensitivity, sensitivity
 from cegain.briefing.definition import BriefingDefinition
 from cegain.briefing.scope import Extras, select
 from cegain.briefing.sure import HowSure, build_sure
+from cegain.briefing.would_change import build_would_change
 from cegain.briefing.write import read_extras
 from cegain.cli import main
 from cegain.errors import ClusterError, StoreError
@@ -195,7 +196,8 @@ def test_the_briefing_counts_what_the_sweep_says(folder: RegistryFolder) -> None
     definition = BriefingDefinition(
         title="T", subtitle="S", audience="A", scope={"enhancements": ["worked-examples"]}
     )
-    found = build_sure(select(registry, results, definition, "", extras))
+    view = select(registry, results, definition, "", extras)
+    found = build_sure(view)
     assert found is not None
     assert [(r.tried, r.verdict, r.value) for r in found.choices] == [
         (1, "1 (100 %)", "none"),
@@ -203,6 +205,15 @@ def test_the_briefing_counts_what_the_sweep_says(folder: RegistryFolder) -> None
         (1, "1 (100 %)", "–"),
     ]
     assert "For 1 of 1 (100 %), at least one choice" in found.sentences[0]
+    # and so do its caution and what it waits for
+    assert "i" in view.cautions(results.gains[GAIN])
+    missing = build_would_change(view)
+    assert missing is not None
+    assert [row.count for row in missing.rows if row.what.startswith("Agreement")] == [1]
+    firm = select(
+        registry, results, definition, "", Extras(sweep={GAIN: replace(entry, depends_on=())})
+    )
+    assert "i" not in firm.cautions(results.gains[GAIN])
 
 
 def test_a_broken_sweep_stops_the_briefing_with_the_repair(folder: RegistryFolder) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cegain import formatting
 from cegain.briefing import words
 from cegain.briefing.scope import View
-from cegain.scale import ScaleRecord
+from cegain.scale import LEAST_MODELS, ScaleRecord
 
 # the drawing area in a picture of 300 by 170
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 292, 8, 136
@@ -31,7 +31,6 @@ class Tick:
 class LineFigure:
     """One line as a small chart; paths are SVG path data."""
 
-    slug: str
     name: str
     about: str
     description: str
@@ -95,8 +94,9 @@ def _sentences(lines: Sequence[ScaleRecord]) -> list[str]:
     open_ = whole - up - down
     groups = formatting.count(whole, "case")
     text = [
-        f"In {groups} one enhancement was measured with one test on at least four base models of "
-        "clearly different size, so that a line can be drawn through its gains.",
+        f"In {groups} one enhancement was measured with one test on at least "
+        f"{LEAST_MODELS} base models of clearly different size, so that a line can be drawn "
+        "through its gains.",
         f"The gain grows with training compute in {up:,}, shrinks in {down:,}, and in {open_:,} "
         "the data do not show which.",
     ]
@@ -124,10 +124,6 @@ def _title(line: ScaleRecord, name: str) -> str:
     return f"{name}, {words.name(line.variant)}" if line.variant else name
 
 
-def _test(line: ScaleRecord, view: View) -> str:
-    return words.name(view.registry.benchmarks[line.series].settings.name)
-
-
 def per_tenfold(slope: float) -> str:
     """A slope as the factor by which the gain changes when compute grows tenfold."""
     return words.times(10.0 ** min(max(slope, -12.0), 12.0))
@@ -146,7 +142,7 @@ def _row(line: ScaleRecord, name: str, view: View) -> LineRow:
     return LineRow(
         line.enhancement,
         _title(line, name),
-        _test(line, view),
+        view.test(line.series),
         line.models,
         f"{words.times(line.gain)} ({words.span(*line.interval)}) at {at} FLOP",
         slope_words(line),
@@ -176,9 +172,8 @@ def _figure(line: ScaleRecord, name: str, view: View) -> LineFigure:
     step = 1 if high - low <= 3 else 2
     title = _title(line, name)
     return LineFigure(
-        line.enhancement,
         title,
-        f"{_test(line, view)}, {formatting.count(line.models, 'model')}. For ten times the "
+        f"{view.test(line.series)}, {formatting.count(line.models, 'model')}. For ten times the "
         f"training compute the gain is {slope_words(line)} as large.",
         f"From {formatting.compute(10.0 ** rows[0][0])} to "
         f"{formatting.compute(10.0 ** rows[-1][0])} FLOP the gain goes from "

@@ -61,7 +61,8 @@ def build_changes(view: View) -> Changes | None:
         f"Why: {'; '.join(f'{text} ({number:,})' for text, number in ranked[:4])}.",
     ]
     if gone:
-        sentences.append(f"{gone:,} of them are no longer in the scope of this briefing.")
+        are = "is" if gone == 1 else "are"
+        sentences.append(f"{gone:,} of them {are} no longer in the scope of this briefing.")
     rows = tuple(_row(change, slug, slugs[slug]) for change, slug in found[:_SHOWN])
     return Changes(tuple(sentences), rows, len(found) - len(rows))
 

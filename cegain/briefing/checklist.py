@@ -13,7 +13,6 @@ from enum import StrEnum
 
 from cegain import formatting
 from cegain.briefing.scope import View
-from cegain.gains import LEVEL
 from cegain.records import ReportedBy
 from cegain.scaling import FitStatus
 
@@ -68,8 +67,14 @@ def _known(part: int, whole: int) -> Answer:
     return Answer.FULL if part == whole else Answer.PART if part else Answer.NONE
 
 
-def _counted(what: str, part: int, whole: int) -> str:
-    return f"{what} {part:,} of {formatting.count(whole, 'comparison')}"
+def _counted(what: str, part: int, view: View) -> str:
+    return f"{what} {part:,} of {formatting.count(len(view.gains), 'comparison')}"
+
+
+def _tally(asked: str, what: str, part: int, view: View, section: str, rest: str = "") -> Item:
+    """An item answered for a part of the comparisons, which is counted."""
+    given = _counted(what, part, view) + rest
+    return Item(asked, _known(part, len(view.gains)), given, section)
 
 
 def _relevance(view: View) -> Iterable[Item]:
@@ -89,19 +94,12 @@ def _relevance(view: View) -> Iterable[Item]:
 
 
 def _construction(view: View) -> Iterable[Item]:
-    whole = len(view.gains)
-    stated = sum(not _flagged(flags) for flags in (gain.flags for gain in view.gains))
-    yield Item(
-        "Number of questions",
-        _known(stated, whole),
-        _counted("Stated for", stated, whole),
-        "table",
-    )
-    series = view.series
+    stated = sum(not _flagged(gain.flags) for gain in view.gains)
+    yield _tally("Number of questions", "Stated for", stated, view, "table")
     yield Item(
         "Metric, protocol and level of guessing",
         Answer.FULL,
-        f"Recorded for all {formatting.count(len(series), 'benchmark setting')}.",
+        f"Recorded for all {formatting.count(len(view.series), 'benchmark setting')}.",
         "curves",
     )
     yield Item(
@@ -135,44 +133,36 @@ def _elicitation(view: View) -> Iterable[Item]:
         and c.baseline.elicitation.shots == c.enhanced.elicitation.shots
         for c in arms
     )
-    yield Item(
+    yield _tally(
         "Equal effort in both arms",
-        _known(shots, whole),
-        _counted("Same number of worked examples stated for", shots, whole),
+        "Same number of worked examples stated for",
+        shots,
+        view,
         "findings",
     )
     cost = sum(gain.inference_cost_multiplier is not None for gain in view.gains)
-    yield Item(
-        "Resources spent on an answer",
-        _known(cost, whole),
-        _counted("Cost of an answer known for", cost, whole),
-        "cost",
-    )
+    yield _tally("Resources spent on an answer", "Cost of an answer known for", cost, view, "cost")
 
 
 def _performance(view: View) -> Iterable[Item]:
-    whole = len(view.gains)
     ends = sum(gain.interval != (None, None) for gain in view.gains)
-    yield Item(
+    yield _tally(
         "Results with their uncertainty",
-        _known(ends, whole),
-        _counted("An interval or a bound for", ends, whole) + "; the others say why not",
+        "An interval or a bound for",
+        ends,
+        view,
         "table",
+        "" if ends == len(view.gains) else "; the others say why not",
     )
-    yield Item(
-        "Results under other choices",
-        _known(sum(bool(gain.sensitivity) for gain in view.gains), whole),
-        _counted("Tried for", sum(bool(g.sensitivity) for g in view.gains), whole),
-        "how-sure",
-    )
+    tried = sum(bool(gain.sensitivity) for gain in view.gains)
+    yield _tally("Results under other choices", "Tried for", tried, view, "how-sure")
 
 
 def _baseline(view: View) -> Iterable[Item]:
-    whole = len(view.gains)
     yield Item(
         "A baseline: the same model without the enhancement",
         Answer.FULL,
-        f"Every one of {formatting.count(whole, 'comparison')} has both scores.",
+        f"Every one of {formatting.count(len(view.gains), 'comparison')} has both scores.",
         "table",
     )
     yield Item(
@@ -199,7 +189,7 @@ def _interpretation(view: View) -> Iterable[Item]:
 
 
 def _nist(view: View) -> Iterable[Item]:
-    level = f"{(view.gains[0].level if view.gains else LEVEL) * 100:.0f} %"
+    level = f"{view.level * 100:.0f} %"
     yield Item(
         "AI 800-2: objective, choice of benchmarks, running, analysis and reporting",
         Answer.PART,
@@ -246,7 +236,7 @@ def _code(view: View) -> Iterable[Item]:
     yield Item(
         "Elicitation that matches a capable misuser, and who had which access",
         Answer.PART if others else Answer.NONE,
-        _counted("Measured by others than the developers in", others, len(view.gains))
+        _counted("Measured by others than the developers in", others, view)
         + "; level of access is not recorded",
         "findings",
     )

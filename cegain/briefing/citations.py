@@ -17,7 +17,6 @@ class Citation:
     authors: str
     title: str
     published: str
-    address: str
     link: str | None
     licence: str
     accessed: str
@@ -105,7 +104,6 @@ def _citation(number: int, source: Source, uses: list[str]) -> Citation:
         authors=shown,
         title=clean(source.title, 200),
         published=source.published.isoformat() if source.published else "undated",
-        address=clean(source.url, 120),
         link=safe_url(source.url),
         licence=clean(source.licence, 80) if source.licence else "Licence not stated",
         accessed=f"read {source.accessed.isoformat()}" if source.accessed else "date not noted",

@@ -3,34 +3,48 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 from cegain import formatting
+from cegain.briefing import words
 from cegain.briefing.scope import View
+from cegain.briefing.table import percent
 from cegain.gains import Verdict
 from cegain.results import GainRecord
 
 SURVEY = "2312.07413"  # its number on arXiv, as sources name it
 _Z90 = 1.645
+_SEVERAL = 3  # enhancements from which on a share of them is told
 
 
-def survey_claims(view: View) -> tuple[str, ...]:
-    """Sentences that set the survey's headline claims beside these records.
+@dataclass(frozen=True)
+class Claims:
+    """Sentences on the survey's headline claims, and its number among the sources."""
 
-    Empty where nothing in scope cites the survey. A gain is surely above a factor
-    where its interval's low end, or its measured lower bound, lies above it.
+    sentences: tuple[str, ...]
+    source: int
+
+
+def survey_claims(view: View) -> Claims | None:
+    """The survey's headline claims beside these records.
+
+    None where nothing in scope cites the survey, or too few enhancements for a share to
+    mean anything. A gain is surely above a factor where its interval's low end, or its
+    measured lower bound, lies above it.
     """
-    cited = any(
-        SURVEY in source.url
+    cited = (
+        view.citations.number(entry.slug, key)
         for entry in view.entries
-        for source in entry.enhancement.sources.values()
+        for key, source in entry.enhancement.sources.items()
+        if SURVEY in source.url
     )
+    number = next((found for found in cited if found is not None), None)
     by_name: dict[str, list[GainRecord]] = {}
     for gain in view.checked:
         if gain.verdict is not Verdict.NOT_ESTIMABLE:
             by_name.setdefault(gain.enhancement, []).append(gain)
-    if not cited or not by_name:
-        return ()
+    if number is None or len(by_name) < _SEVERAL:
+        return None
     total = len(by_name)
     parts = []
     for factor in (5, 20):
@@ -50,10 +64,10 @@ def survey_claims(view: View) -> tuple[str, ...]:
     )
     why = (
         "As far as its figures could be recovered, they come from tests on which the techniques "
-        "do well, often as ratios of model sizes; here every published test counts, losses "
+        "do well, often as ratios of model sizes; here every recorded test counts, losses "
         "included."
     )
-    return tuple(text for text in (claim, *parts, why, _cost(view)) if text)
+    return Claims(tuple(text for text in (claim, *parts, why, _cost(view)) if text), number)
 
 
 def _above(gain: GainRecord, factor: float) -> bool:
@@ -73,15 +87,13 @@ def _share(count: int, total: int) -> str:
 
 
 def _cost(view: View) -> str:
-    spent: Sequence[float] = sorted(
-        gain.one_time_cost_share for gain in view.checked if gain.one_time_cost_share
-    )
+    spent = [gain.one_time_cost_share for gain in view.checked if gain.one_time_cost_share]
     if not spent:
         return ""
-    middle = spent[len(spent) // 2]
     cheap = sum(part < 0.01 for part in spent)
+    known = formatting.count(len(spent), "comparison")
     return (
-        f"Where an enhancement needs training and its cost is known ({len(spent)} comparisons), "
-        f"the middle cost is {formatting.significant(100 * middle)} % of the model's training; "
+        f"Where an enhancement needs training and its cost is known ({known}), "
+        f"the middle cost is {percent(words.middle(spent))} of the model’s training; "
         f"{formatting.share(cheap / len(spent))} cost under 1 %."
     )

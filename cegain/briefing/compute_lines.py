@@ -94,8 +94,9 @@ def build_compute_lines(view: View) -> ComputeLines | None:
     ]
     if bounds:
         sentences.append(
-            f"{formatting.count(bounds, 'gain')} known only as bounds are left out, so the counts "
-            "may be too low."
+            f"{formatting.count(bounds, 'gain')} known only as "
+            f"{'a bound is' if bounds == 1 else 'bounds are'} left out, so the counts may be too "
+            "low."
         )
     return ComputeLines(tuple(sentences), rows, shares)
 
@@ -179,7 +180,7 @@ def _counts(line: ComputeLine, models: Sequence[Reach]) -> str:
 
 
 def _share_row(line: ComputeLine, share: float, view: View, usual: Sequence[Reach]) -> ShareRow:
-    known = [s for gain in view.checked if (s := _spent(gain)) is not None]
+    known = [s for gain in view.checked if (s := gain.one_time_cost_share) is not None]
     over = sum(spent > share for spent in known)
     effects = [
         f"{sum(end(reach) > 1.0 + share for reach in usual):,} ({name})"
@@ -206,7 +207,3 @@ def _share_row(line: ComputeLine, share: float, view: View, usual: Sequence[Reac
         words.clean(line.note or ""),
         sentence,
     )
-
-
-def _spent(gain: GainRecord) -> float | None:
-    return 0.0 if gain.one_time_cost_flop == 0 else gain.one_time_cost_share

@@ -14,6 +14,7 @@ from cegain import formatting
 from cegain.briefing import words
 from cegain.briefing.scope import View
 from cegain.briefing.summary import bounded, wholly_above
+from cegain.briefing.table import percent
 from cegain.gains import Verdict
 from cegain.resampling import quantiles
 from cegain.results import GainRecord
@@ -88,7 +89,7 @@ class Costs:
 def build_costs(view: View) -> Costs | None:
     """Costs of the checked comparisons; None where no cost is known."""
     running = [g for g in view.checked if g.inference_cost_multiplier is not None]
-    once = [g for g in view.checked if _share(g) is not None]
+    once = [g for g in view.checked if g.one_time_cost_share is not None]
     if not running and not once:
         return None
     drawn = [g for g in running if g.has_ratio and g.ratio is not None]
@@ -109,7 +110,7 @@ def build_costs(view: View) -> Costs | None:
         tuple(Mark(_x(10.0**d), _BOTTOM + 16, f"{10.0**d:,g}×") for d in range(-1, 4)),
         tuple(Mark(_LEFT - 5, _y(10.0**d) + 4, f"{10.0**d:,g}×") for d in range(-2, 4)),
         _bands(running, _RUNNING, lambda gain: gain.inference_cost_multiplier),
-        _bands(once, _ONCE, _share),
+        _bands(once, _ONCE, lambda gain: gain.one_time_cost_share),
         _front(view),
     )
 
@@ -129,21 +130,12 @@ def _sentences(
             f"{len(dear):,} make an answer dearer, by a middle factor of "
             f"{words.times(words.middle(costs))}."
         )
-    dearer = [s for g in once if (s := _share(g)) is not None and s > 0]
+    dearer = [s for g in once if (s := g.one_time_cost_share)]
     if dearer:
         yield (
-            f"Where something was trained, it took up to {_percent(max(dearer))} of the model’s "
+            f"Where something was trained, it took up to {percent(max(dearer))} of the model’s "
             "training compute."
         )
-
-
-def _share(gain: GainRecord) -> float | None:
-    """One-time cost as a share of training; nothing is nothing, whatever the training took."""
-    return 0.0 if gain.one_time_cost_flop == 0 else gain.one_time_cost_share
-
-
-def _percent(share: float) -> str:
-    return f"{formatting.significant(100 * share)} %"
 
 
 def _bands(

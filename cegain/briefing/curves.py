@@ -57,7 +57,6 @@ class Inversion:
 class SeriesFigure:
     """One figure; paths are SVG path data, empty where there is nothing to draw."""
 
-    slug: str
     name: str
     status: str
     description: str
@@ -166,7 +165,6 @@ def series_figure(series: Series, fit: FitRecord | None, view: View) -> SeriesFi
     inversions = tuple(_inversion(gain, chr(65 + i), scale) for i, gain in enumerate(gains))
     numbers = {view.citations.number(series.slug, p.source) for p in series.fitted_points}
     return SeriesFigure(
-        series.slug,
         words.name(series.settings.name),
         curve_status(fit),
         _description(points, curve, span, fit),

@@ -61,6 +61,11 @@ class GradeLevel(StrEnum):
         """0 for high to 3 for very low."""
         return list(GradeLevel).index(self)
 
+    @property
+    def symbols(self) -> str:
+        """``⊕⊕⊕○``; never shown without the words."""
+        return "⊕" * (4 - self.rank) + "○" * self.rank
+
 
 class LikelihoodScale(StrEnum):
     """Which published scale of likelihood words is used."""

@@ -1,4 +1,4 @@
-"""Data and reproduction: the gains as files inside the page, stamps, command and citation."""
+"""Data and reproduction: the gains as files inside the page, command and citation."""
 
 from __future__ import annotations
 
@@ -10,36 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from cegain import __version__
 from cegain.briefing.scope import View
 from cegain.briefing.words import clean
-from cegain.records import Record
-from cegain.results import FORMAT, GainRecord, to_json
-from cegain.store import digest, gains_csv, public_gain
+from cegain.results import FORMAT, GainRecord
+from cegain.store import gains_csv, public_gain
 
 # values under other choices of method are a third of the data and nothing here is drawn from
 # them; the page says which gains they change, reports/data/gains.json says how
 _LEFT_OUT = frozenset({"sensitivity"})
 _PLAIN = 60_000  # characters of data above which the files are packed to keep the page small
-
-
-@dataclass(frozen=True)
-class Stamp:
-    """What a page was made from: the package's version and short fingerprints."""
-
-    version: str
-    records: str
-    fits: str
-    gains: str
-    definition: str
-
-    @property
-    def text(self) -> str:
-        """The stamp in one line."""
-        return (
-            f"cegain {self.version}; records {self.records}; fits {self.fits}; "
-            f"gains {self.gains}; definition {self.definition}"
-        )
 
 
 @dataclass(frozen=True)
@@ -60,31 +39,6 @@ class Data:
     command: str
     bibtex: str
     csl: str
-
-
-def build_stamp(view: View) -> Stamp:
-    """Fingerprints of everything the page rests on; the same inputs give the same stamp."""
-    registry = view.registry
-    written = {
-        "enhancements": _dumped(registry.enhancements),
-        "benchmarks": {
-            slug: s.settings.model_dump(mode="json") for slug, s in registry.benchmarks.items()
-        },
-        "points": {
-            slug: [point.model_dump(mode="json") for point in series.points]
-            for slug, series in registry.benchmarks.items()
-        },
-        "models": _dumped(registry.models),
-    }
-    fits = {slug: to_json(fit) for slug, fit in view.results.fits.items()}
-    gains = {gain.key: to_json(gain) for gain in view.gains}
-    return Stamp(
-        __version__,
-        digest(written)[:8],
-        digest(fits)[:8],
-        digest(gains)[:8],
-        digest(view.definition.model_dump(mode="json"))[:8],
-    )
 
 
 def build_data(view: View) -> Data:
@@ -152,7 +106,6 @@ def gains_json(gains: tuple[GainRecord, ...]) -> str:
 
 def _bibtex(view: View) -> str:
     newest = view.newest
-    stamp = build_stamp(view)
     plain = clean(view.definition.title, 200)
     # braces and backslashes would end the field early or start a command
     title = "".join(c for c in plain if c not in "{}\\%#$&_^~\u2068\u2069")
@@ -163,7 +116,7 @@ def _bibtex(view: View) -> str:
     ]
     if newest is not None:
         lines.append(f"  year = {{{(view.last_read or newest).year}}},")
-    lines += [f"  note = {{Governance briefing; {stamp.text}}},", "}"]
+    lines += [f"  note = {{Governance briefing; {view.stamp.text}}},", "}"]
     return "\n".join(lines)
 
 
@@ -174,13 +127,9 @@ def _csl(view: View) -> str:
         "type": "report",
         "title": clean(view.definition.title, 200),
         "author": [{"literal": "The cegain contributors"}],
-        "note": f"Governance briefing; {build_stamp(view).text}",
+        "note": f"Governance briefing; {view.stamp.text}",
     }
     day = view.last_read or view.newest
     if day is not None:
         item["issued"] = {"date-parts": [[day.year, day.month, day.day]]}
     return json.dumps([item], ensure_ascii=False, indent=1)
-
-
-def _dumped(records: Mapping[str, Record]) -> dict[str, object]:
-    return {name: record.model_dump(mode="json") for name, record in records.items()}

@@ -11,11 +11,12 @@ from cegain.briefing import words
 from cegain.briefing.definition import GradeLevel
 from cegain.briefing.grades import Grade, Reason
 from cegain.briefing.likelihood import SCALES, Band, likelihood
-from cegain.briefing.reasons import FLAG_KEY, flag_letters, reason_groups
+from cegain.briefing.reasons import FLAG_KEY, reason_groups
 from cegain.briefing.scope import View
 from cegain.briefing.summary import bounded, middles, wholly_above, wholly_below
 from cegain.briefing.table import percent
 from cegain.gains import Verdict
+from cegain.records import CostBasis
 from cegain.resampling import quantiles
 from cegain.results import GainRecord
 
@@ -154,7 +155,7 @@ def firmest_gain(view: View) -> GainRecord | None:
         if gain.verdict is Verdict.INTERPOLATED and (gain.interval[0] or 0.0) > 1.0
     ]
     # a gain that carries no caution goes before any that does
-    firm = [gain for gain in firm if not flag_letters(gain)] or firm
+    firm = [gain for gain in firm if not view.cautions(gain)] or firm
     # and then one with better evidence before any with worse
     return max(
         firm,
@@ -168,7 +169,7 @@ def _established(view: View) -> Finding | None:
     if best is None:
         return None
     who = f"{words.name(best.name)} on {words.name(best.model)}"
-    where = words.name(view.registry.benchmarks[best.series].settings.name)
+    where = view.test(best.series)
     above = best.probability_above or {}
     text = ""
     if "5" in above:
@@ -178,7 +179,7 @@ def _established(view: View) -> Finding | None:
             f"that it exceeds 20× is {likelihood(above['20'], scale)}."
         )
     meaning = dict(FLAG_KEY)
-    cautions = [meaning[letter] for letter in flag_letters(best)]
+    cautions = [meaning[letter] for letter in view.cautions(best)]
     return Finding(
         f"The firmest gain read off a curve is at least {words.times(best.interval[0] or 1.0)}",
         words.number(best),
@@ -227,7 +228,7 @@ def _losses(view: View) -> Finding | None:
     inside = [gain for gain in worse if gain.verdict is Verdict.INTERPOLATED]
     worst = min(inside or worse, key=lambda gain: (gain.interval[1] or 0.0, gain.key))
     names = sorted({gain.enhancement for gain in worse})
-    where = words.name(view.registry.benchmarks[worst.series].settings.name)
+    where = view.test(worst.series)
     return Finding(
         "Some enhancements made the score worse",
         f"{len(worse):,} of {len(answered):,}",
@@ -237,8 +238,7 @@ def _losses(view: View) -> Finding | None:
         f"{words.number(worst)}.",
         "",
         *_alone(view, worst),
-        "A loss on one test or one size does not carry over to others; many techniques help only "
-        "larger models.",
+        "A loss on one test or one size need not carry over to others.",
         "table",
         f"c-{worst.enhancement}",
         "See its comparisons",
@@ -266,8 +266,8 @@ def _one_time(view: View) -> Finding | None:
         "",
         None,
         _COUNT,
-        f"The cost is recorded for {whole:,} of {len(view.entries):,} enhancements; prompting and "
-        "scaffolding cost nothing once but more at each use.",
+        f"The cost is recorded for {whole:,} of {len(view.entries):,} enhancements; what costs "
+        "nothing once may cost more at each use.",
         "table",
         "table",
         "See costs in the table",
@@ -282,6 +282,11 @@ def _inference(view: View) -> Finding | None:
     )
     if not known:
         return None
+    estimated = sum(
+        gain.inference_cost_multiplier is not None
+        and gain.inference_cost_basis == CostBasis.ESTIMATED
+        for gain in view.checked
+    )
     dear = sum(value > 10 for value in known)
     verb = "is" if dear == 0 or len(known) == 1 else "are"
     claim = (
@@ -299,8 +304,9 @@ def _inference(view: View) -> Finding | None:
         "",
         None,
         _COUNT,
-        f"Known for {formatting.share(len(known) / len(view.checked))} of the comparisons, and "
-        "often estimated; the table says how each was obtained.",
+        f"Known for {formatting.share(len(known) / len(view.checked))} of the comparisons"
+        + (f", and only estimated in {estimated:,} of them" if estimated else "")
+        + "; the table says how each was obtained.",
         "table",
         "table",
         "See costs in the table",

@@ -115,7 +115,6 @@ class Forest:
     groups: tuple[Group, ...]
     axis: Axis
     references: tuple[Reference, ...]
-    drawn: int
     shapes: frozenset[str]
     caption: str
 
@@ -143,7 +142,7 @@ def build_forest(view: View) -> Forest | None:
         "is a factor of ten. Within a kind, the enhancement with the largest middle mark comes "
         "first."
     )
-    return Forest(groups, axis, references, len(drawable), frozenset(shapes), caption)
+    return Forest(groups, axis, references, frozenset(shapes), caption)
 
 
 def _references(view: View, axis: Axis) -> tuple[Reference, ...]:

@@ -61,11 +61,6 @@ class Grade:
     lowered: str = ""
 
     @property
-    def symbols(self) -> str:
-        """``⊕⊕⊕○``; never shown without the words."""
-        return "⊕" * (4 - self.level.rank) + "○" * self.level.rank
-
-    @property
     def short(self) -> str:
         """The reasons by name alone."""
         names = [step.reason.value for step in self.downgrades]

@@ -57,8 +57,8 @@ def build_briefing(
     """One briefing as a self-contained HTML page; nothing is read or written.
 
     ``definition`` is a definition or the YAML text of one; ``name`` is the file it
-    came from, as printed in the command to make the page again; ``extras`` are the log
-    of moved gains and the backtest. Raises ``RecordError`` if the definition is wrong,
+    came from, as printed in the command to make the page again; ``extras`` are what
+    is stored beside the results. Raises ``RecordError`` if the definition is wrong,
     names what the registry lacks or raises a grade.
     """
     if isinstance(definition, str):

@@ -27,7 +27,7 @@ def build_meaning(view: View) -> MeaningSection | None:
     drawn = recorded_gain(gain)
     if isinstance(drawn, Refusal):
         return None
-    where = words.name(view.registry.benchmarks[gain.series].settings.name)
+    where = view.test(gain.series)
     example = (
         f"{words.name(gain.name)} on {words.name(gain.model)}, benchmark {where}: "
         f"{words.number(gain)}"

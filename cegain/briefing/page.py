@@ -17,7 +17,7 @@ from cegain.briefing.compute_lines import build_compute_lines
 from cegain.briefing.cost import build_costs
 from cegain.briefing.curves import build_curves
 from cegain.briefing.definition import BriefingDefinition, SectionName
-from cegain.briefing.download import Stamp, build_data, build_stamp
+from cegain.briefing.download import build_data
 from cegain.briefing.findings import build_findings
 from cegain.briefing.forest import build_forest
 from cegain.briefing.meaning import build_meaning
@@ -25,6 +25,7 @@ from cegain.briefing.prose import build_limitations, build_methods
 from cegain.briefing.reported import build_reported
 from cegain.briefing.scope import NO_EXTRAS, Extras, View, select
 from cegain.briefing.second_route import build_second_route
+from cegain.briefing.stamp import Stamp
 from cegain.briefing.summary import build_summary
 from cegain.briefing.sure import build_sure
 from cegain.briefing.table import build_table
@@ -207,7 +208,7 @@ def build_page(
         clean(definition.audience),
         view.newest.isoformat() if view.newest else "none",
         view.last_read.isoformat() if view.last_read else "not noted",
-        build_stamp(view),
+        view.stamp,
         tuple(
             PageSection(section.name.value, section.title, section.build(view), section.absent)
             for section in SECTIONS

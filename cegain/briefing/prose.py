@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from cegain import formatting
 from cegain.briefing.reasons import flag_groups
 from cegain.briefing.scope import View
-from cegain.gains import LEVEL, Verdict
+from cegain.gains import Verdict
 from cegain.scaling import FitStatus
 
 
@@ -28,7 +28,6 @@ class Limitations:
 
 def build_methods(view: View) -> Methods:
     """The method in plain words; the level is that of the stored intervals."""
-    level = view.gains[0].level if view.gains else LEVEL
     return Methods(
         (
             "For every benchmark setting we collect published scores of plain models with known "
@@ -37,7 +36,7 @@ def build_methods(view: View) -> Methods:
             "and shape.",
             "For a model with and without an enhancement, the gain is the factor by which its "
             "training compute would have to grow, by the same recipe, to reach the higher score. "
-            f"Intervals hold {level * 100:.0f} % of the probability; ends that nothing bounds "
+            f"Intervals hold {view.level * 100:.0f} % of the probability; ends that nothing bounds "
             "stay open.",
             "A gain is interpolated where the enhanced score falls inside the range of measured "
             "models, extrapolated up to a factor of ten beyond it, and only a lower bound further "
@@ -100,7 +99,7 @@ def _specific(view: View) -> list[str]:
             found.append(f"{number:,} of {formatting.count(len(fits), 'curve')} {are} {text}.")
     found += [
         f"{formatting.count(number, 'comparison')}: {text}."
-        for text, number in flag_groups(view.checked)
+        for text, number in flag_groups(c for gain in view.checked for c in view.cautions(gain))
         if not text.startswith("the curve is doubtful")
     ]
     costless = sum(gain.inference_cost_multiplier is None for gain in gains)

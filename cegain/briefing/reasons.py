@@ -79,20 +79,20 @@ def reason_groups(gains: Iterable[GainRecord]) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(Counter(words).items(), key=lambda item: (-item[1], item[0])))
 
 
-def flag_letters(gain: GainRecord) -> tuple[str, ...]:
-    """Letters of the cautions a gain carries, as explained by ``FLAG_KEY``."""
+def flag_letters(flags: Iterable[str], *, sensitive: bool) -> tuple[str, ...]:
+    """Letters of stored cautions; ``sensitive``: a choice of method changes the answer."""
     found = {
         next((letter for letter, start, _ in _FLAGS if flag.startswith(start)), _OTHER[0])
-        for flag in gain.flags
+        for flag in flags
     }
-    if gain.sensitive_to:
+    if sensitive:
         found.add(_SENSITIVE[0])
     return tuple(sorted(found))
 
 
-def flag_groups(gains: Iterable[GainRecord]) -> tuple[tuple[str, int], ...]:
-    """Cautions in words with the number of gains each applies to, most frequent first."""
-    counted = Counter(letter for gain in gains for letter in flag_letters(gain))
+def flag_groups(letters: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    """Cautions of several gains in words with how often each applies, most frequent first."""
+    counted = Counter(letters)
     meaning = dict(FLAG_KEY)
     return tuple(
         (meaning[letter], number)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cegain.briefing import words
-from cegain.briefing.claims import survey_claims
+from cegain.briefing.claims import Claims, survey_claims
 from cegain.briefing.reasons import reason_words
 from cegain.briefing.scope import Entry, View
 from cegain.briefing.table import Cited
+from cegain.comparing import Basis, matching
 from cegain.gains import Verdict
 from cegain.records import BoundKind, Checked, ReportedGain
 from cegain.results import GainRecord
@@ -34,9 +35,16 @@ class Reported:
     """All published gains in scope, and what the 2023 survey claims of all together."""
 
     rows: tuple[ReportedRow, ...]
-    claims: tuple[str, ...] = ()
+    claims: Claims | None
 
 
+_BASIS = {
+    Basis.SAME: "same benchmark and model",
+    Basis.SERIES: "same benchmark, our models",
+    Basis.BENCHMARK: "same benchmark, asked in another way",
+    Basis.ENHANCEMENT: "all our comparisons of this enhancement",
+    Basis.NONE: "",
+}
 _SIGN = {BoundKind.POINT: "about", BoundKind.LOWER: "more than", BoundKind.UPPER: "less than"}
 
 
@@ -52,7 +60,7 @@ def build_reported(view: View) -> Reported | None:
 
 
 def _row(entry: Entry, gain: ReportedGain, view: View) -> ReportedRow:
-    found, basis = _same(entry, gain)
+    found, basis = matching(gain, entry.checked, view.registry)
     series = view.registry.benchmarks.get(gain.series) if gain.series else None
     benchmark = series.settings.name if series else gain.benchmark
     about = [words.name(text) for text in (benchmark, gain.model) if text]
@@ -64,26 +72,15 @@ def _row(entry: Entry, gain: ReportedGain, view: View) -> ReportedRow:
         words.CHECKED_WORDS.get(gain.checked, words.name(gain.checked)),
         gain.checked is not Checked.UNVERIFIED,
         _ours(found),
-        basis,
+        _basis(basis, found, gain),
         Cited(view.citations.number(entry.slug, gain.source), words.clean(gain.locator, 120)),
     )
 
 
-def _same(entry: Entry, gain: ReportedGain) -> tuple[tuple[GainRecord, ...], str]:
-    """Our gains for the same test and model; failing that, the test; failing that, all."""
-    for test, basis in (
-        (gain.series and gain.model, "same benchmark and model"),
-        (gain.series, "same benchmark, our models"),
-    ):
-        found = tuple(
-            own
-            for own in entry.checked
-            if own.series == gain.series
-            and (basis.endswith("our models") or own.model == gain.model)
-        )
-        if test and found:
-            return found, basis
-    return entry.checked, "all our comparisons of this enhancement" if entry.checked else ""
+def _basis(basis: Basis, found: tuple[GainRecord, ...], gain: ReportedGain) -> str:
+    wider = basis in (Basis.BENCHMARK, Basis.ENHANCEMENT)
+    narrowed = wider and all(own.model == gain.model for own in found)
+    return f"{_BASIS[basis]} on the same model" if narrowed else _BASIS[basis]
 
 
 def _ours(found: tuple[GainRecord, ...]) -> str:

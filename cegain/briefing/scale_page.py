@@ -26,12 +26,17 @@ from cegain.briefing.scale_table import (
 )
 from cegain.stitching.data import DataSource
 from cegain.stitching.documents import Rate, Scale
-from cegain.stitching.results import PlacedBenchmark, PlacedModel
+from cegain.stitching.results import Method, PlacedBenchmark, PlacedModel
 from cegain.stitching.rows import Placement
 
 MATRIX_TITLE = "Capability scale: AI models and benchmarks on one ruler"
 OWN_TITLE = "The registry’s own scale: models, benchmarks and enhancements on one ruler"
 
+_MODEL = (
+    "two-parameter logistic, one dimension, after Ho et al. 2025, “A Rosetta Stone for AI "
+    "Benchmarks”, and the Epoch Capabilities Index"
+)
+_WEIGHTS = ", with weights for the number of questions"
 _MODELS, _BENCHMARKS, _ENHANCED = 26, 22, 16  # drawn at most; all are in the table
 
 
@@ -101,6 +106,7 @@ class ScalePage:
     rows: tuple[ScaleRow, ...]
     left_out: tuple[LeftOut, ...]
     command: str
+    model: str
 
 
 def build_scale_page(scale: Scale, about: About, rate: Rate | None = None) -> ScalePage:
@@ -131,6 +137,7 @@ def build_scale_page(scale: Scale, about: About, rate: Rate | None = None) -> Sc
         tuple(table_rows(scale)),
         left,
         words.clean(about.command),
+        _MODEL + ("" if scale.method == Method.REFERENCE else _WEIGHTS),
     )
 
 
@@ -155,9 +162,13 @@ def _is(scale: Scale, rate: Rate | None) -> Sequence[str]:
         "half of a benchmark (beyond guessing) when the two numbers are equal, more when its own "
         "is higher, less when it is lower. That places a model on tests it never took, and "
         "compares models that share no test, as long as others link them.",
-        f"Intervals hold {100 * scale.level:.0f} % of the probability: they cover which benchmarks "
-        "happened to be chosen, the number of their questions, and how far models scatter about "
-        "each benchmark’s curve.",
+        f"Intervals hold {100 * scale.level:.0f} % of the probability: they cover "
+        + (
+            "which of its benchmarks each model happened to be tested on, and nothing else."
+            if scale.method == Method.REFERENCE
+            else "which benchmarks happened to be chosen, the number of their questions, and how "
+            "far models scatter about each benchmark’s curve."
+        ),
     ]
     if scale.anchors:
         fixed = words.listed(f"{words.name(n)} stands at {value:g}" for n, value in scale.anchors)
@@ -182,9 +193,14 @@ def _is(scale: Scale, rate: Rate | None) -> Sequence[str]:
 
 
 def _is_not(scale: Scale, about: About) -> Sequence[str]:
+    enhanced = [m for m in scale.models if m.enhancement is not None]
+    single = sum(m.n_benchmarks == 1 for m in enhanced)
+    narrow = (
+        f"; {single:,} of {len(enhanced):,} were measured on one benchmark alone, and their place "
+        "says what they do there and little beyond"
+    )
     mixed = (
-        "Each enhanced model stands apart from the plain one, but most were measured on one "
-        "benchmark alone: their place says what they do there and little beyond."
+        f"Each enhanced model stands apart from the plain one{narrow if single else ''}."
         if about.apart
         else "The published scores are each model’s best over its settings. Tools, thinking "
         "budgets and prompts are mixed with the model itself, so what an enhancement adds "
@@ -197,8 +213,8 @@ def _is_not(scale: Scale, about: About) -> Sequence[str]:
         "It is not an exact ranking: models whose intervals overlap cannot be told apart. "
         "Questions that leaked into training and differences between test harnesses are not in "
         "the intervals.",
-        "It is not a legal or policy threshold, and a step on it has no fixed value: ten points at "
-        "the lower end rest on older tests and fewer models than ten points at the upper end.",
+        "It is not a legal or policy threshold, and a step on it has no fixed value: at the "
+        "lower end it rests on other tests and other models than at the upper end.",
         mixed,
     )
 
@@ -367,9 +383,10 @@ def _finding(
     top = max(models, key=lambda m: m.capability)
     hard = max(benchmarks, key=lambda b: b.difficulty)
     easy = min(benchmarks, key=lambda b: b.difficulty)
+    kind = "plain models" if any(m.enhancement for m in scale.models) else "models"
     solved = sum(b.difficulty < top.capability for b in benchmarks)
     return (
-        f"{words.name(top.name)} stands highest of the models drawn, at "
+        f"{words.name(top.name)} stands highest of the {kind} drawn, at "
         f"{number(top.capability, scale)}: above the middle of {solved} of the {len(benchmarks)} "
         f"benchmarks drawn. {words.name(hard.name)} is the hardest of these "
         f"({number(hard.difficulty, scale)}), {words.name(easy.name)} the easiest "

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import Any
 
+from cegain.briefing import words
+from cegain.briefing.backtests import Backtest, Calibration
 from cegain.briefing.citations import Citations, number_sources
 from cegain.briefing.definition import BriefingDefinition, Scope
 from cegain.briefing.grades import Evidence, Grade, grade_body, grade_one, lower
+from cegain.briefing.reasons import flag_letters
+from cegain.briefing.stamp import Stamp, make_stamp
 from cegain.equivalents.converters import Converters
+from cegain.gains import LEVEL
 from cegain.records import Comparison, ComparisonRef, Enhancement, Kind, Registry, Series, Status
 from cegain.results import FitRecord, GainRecord, Results
 from cegain.stitching.documents import ViaIndex
@@ -35,24 +39,24 @@ class Entry:
 
 @dataclass(frozen=True)
 class Extras:
-    """What stands beside fits and gains: moved gains, backtest, converters, sweep, index.
+    """What stands beside fits and gains, each None where there is none.
 
-    ``backtest`` is the document ``backtest --json`` prints, ``routes`` the one with
-    ``--via-index``, ``sweep`` what ``sensitivity --store`` stored, by gain, ``via_index``
-    the stored second route and ``index_current`` whether it rests on the records as they
-    are. Each is None where there is none.
+    ``changes`` are moved gains, ``backtest`` and ``routes`` the stored backtests of the
+    method and of both routes, ``sweep`` what ``sensitivity --store`` stored, by gain,
+    ``via_index`` the stored second route and ``index_current`` whether it rests on the
+    records as they are.
     """
 
     changes: tuple[Change, ...] = ()
-    backtest: Mapping[str, Any] | None = None
+    backtest: Backtest | None = None
     converters: Converters | None = None
     sweep: Mapping[str, Swept] | None = None
     via_index: ViaIndex | None = None
     index_current: bool = True
-    routes: Mapping[str, Any] | None = None
+    routes: Calibration | None = None
 
 
-NO_EXTRAS = Extras()
+NO_EXTRAS: Extras = Extras()
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,15 @@ class View:
             if entry.fingerprint == prints.get(key)
         }
 
+    def depends_on(self, gain: GainRecord) -> tuple[str, ...]:
+        """Choices a gain depends on: of all of them where that is known, else of the quick ones."""
+        entry = self.swept.get(gain.key)
+        return gain.sensitive_to if entry is None else entry.depends_on
+
+    def cautions(self, gain: GainRecord) -> tuple[str, ...]:
+        """Letters of the cautions a gain carries, as explained by ``FLAG_KEY``."""
+        return flag_letters(gain.flags, sensitive=bool(self.depends_on(gain)))
+
     @cached_property
     def grades(self) -> Mapping[str, Grade]:
         """Grade of the evidence on each enhancement in scope that has any.
@@ -160,6 +173,20 @@ class View:
             self.fit(gain.series),
             None if model is None else model.family,
         )
+
+    @cached_property
+    def stamp(self) -> Stamp:
+        """What the page is made from."""
+        return make_stamp(self.registry, self.results.fits, self.gains, self.definition)
+
+    @cached_property
+    def level(self) -> float:
+        """Level of the intervals in scope."""
+        return self.gains[0].level if self.gains else LEVEL
+
+    def test(self, series: str) -> str:
+        """Name of a series as printed."""
+        return words.name(self.registry.benchmarks[series].settings.name)
 
     def fit(self, series: str) -> FitRecord | None:
         """Stored fit of a series, if there is one."""

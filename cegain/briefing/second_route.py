@@ -13,17 +13,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from cegain import formatting
 from cegain.briefing import words
+from cegain.briefing.backtests import Calibration
 from cegain.briefing.reasons import reason_words
 from cegain.briefing.scope import View
 from cegain.gains import Verdict
 from cegain.results import GainRecord
-from cegain.stitching.calibration import DIRECT, INDEX_ALL, INDEX_ONE
 from cegain.stitching.documents import StoredGain
 from cegain.stitching.gain import IndexVerdict
 
@@ -60,31 +59,6 @@ class LoneRow:
     index: str
     benchmarks: str
     why: str
-
-
-@dataclass(frozen=True)
-class CalibrationRow:
-    """One route on the siblings: errors and widths as factors of compute."""
-
-    route: str
-    stratum: str
-    cases: int
-    bias: str
-    error: str
-    middle: str
-    coverage: tuple[str, ...]
-    width: str
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Both routes on the same siblings, whose true ratio is known, and the finding."""
-
-    cases: int
-    families: int
-    levels: tuple[str, ...]
-    rows: tuple[CalibrationRow, ...]
-    finding: str
 
 
 @dataclass(frozen=True)
@@ -135,8 +109,6 @@ def build_second_route(view: View) -> SecondRoute | None:
     for case in lone:
         first.setdefault(case.gain.slug, case)
     shown = list(first.values())[:_FEW]
-    routes = view.extras.routes
-    calibration = None if routes is None else read_routes(routes)
     return SecondRoute(
         tuple(_sentences(found, len(lone), unchecked, stored.rate.n_families)),
         not view.extras.index_current,
@@ -144,7 +116,7 @@ def build_second_route(view: View) -> SecondRoute | None:
         tuple(_row(names[slug], cases) for slug, cases in both.items() if cases),
         tuple(_lone_row(names[case.gain.slug], case) for case in shown),
         len(lone) - len(shown),
-        calibration,
+        view.extras.routes,
     )
 
 
@@ -277,88 +249,11 @@ def _sentences(cases: Sequence[_Case], lone: int, unchecked: int, families: int)
             "the same two scores, so that they agree says little."
         )
     yield (
-        f"What compute buys on the scale is judged from {formatting.count(families, 'family')} "
-        "of models built alike."
-        if families == 1
-        else f"What compute buys on the scale is judged from {families:,} families of models "
-        "built alike."
+        "What compute buys on the scale is judged from "
+        f"{formatting.count(families, 'family', 'families')} of models built alike."
     )
     if unchecked:
         yield (
             f"{formatting.count(unchecked, 'pair')} with numbers that were not verified "
             f"{'is' if unchecked == 1 else 'are'} left out."
         )
-
-
-# stored name of a route and of a set of cases -> the same to a reader
-_ROUTES = {
-    DIRECT: "Direct, from the benchmark’s own curve",
-    INDEX_ALL: "Via index, all benchmarks of both models",
-    INDEX_ONE: "Via index, one benchmark of the larger",
-}
-_IN_TEXT = {
-    DIRECT: "the direct route",
-    INDEX_ALL: "the index route with all benchmarks of both models",
-    INDEX_ONE: "the index route with one benchmark, all that most enhancements have,",
-}
-_STRATA = {
-    "informative baseline": "smaller sibling above guessing",
-    "gain above 1.2 decades": "of these, true ratio above 16×",
-    "baseline at the floor": "smaller sibling at guessing",
-}
-
-
-def read_routes(document: Mapping[str, Any]) -> Calibration:
-    """Both routes' calibration as stored; raises ValueError where it has another shape."""
-    try:
-        entries = [*document["estimators"], *document["strata"]]
-        levels = tuple(entries[0]["coverage_by_level"])
-        rows = tuple(_calibrated(entry, levels) for entry in entries)
-        return Calibration(
-            int(document["cases"]),
-            int(document["families"]),
-            tuple(f"{100 * float(level):.0f} %" for level in levels),
-            rows,
-            _finding(document["estimators"], int(document["cases"])),
-        )
-    except (KeyError, TypeError, AttributeError, IndexError) as error:
-        raise ValueError(f"not what `cegain backtest --via-index --json` prints: {error}") from None
-
-
-def _calibrated(entry: Mapping[str, Any], levels: Sequence[str]) -> CalibrationRow:
-    covered = entry["coverage_by_level"]
-    bias = entry["bias_log10"]
-    return CalibrationRow(
-        words.name(_ROUTES.get(entry["name"], str(entry["name"]))),
-        words.clean(_STRATA.get(entry["stratum"], str(entry["stratum"]))),
-        int(entry["cases"]),
-        "–" if bias is None else words.times(10.0 ** float(bias)),
-        _factor(entry["rmse_log10"]),
-        _factor(entry["median_error_log10"]),
-        tuple(
-            "–" if covered.get(level) is None else formatting.share(float(covered[level]))
-            for level in levels
-        ),
-        _factor(entry["median_width_log10"]),
-    )
-
-
-def _factor(log10_value: float | None) -> str:
-    if log10_value is None:
-        return "–"
-    return f"a factor of {formatting.significant(10.0 ** float(log10_value))}"
-
-
-def _finding(entries: Sequence[Mapping[str, Any]], cases: int) -> str:
-    direct = next(entry for entry in entries if entry["default"])
-    parts = [
-        f"{words.name(_IN_TEXT.get(entry['name'], str(entry['name'])))} usually misses by "
-        f"{_factor(entry['rmse_log10'])}, and its 90 % intervals hold the truth "
-        f"{formatting.share(float(entry['coverage']))} of the time and usually span "
-        f"{_factor(entry['median_width_log10'])}"
-        for entry in (direct, *(entry for entry in entries if not entry["default"]))
-    ]
-    return (
-        f"On {cases:,} pairs of sibling models, whose true ratio of compute is known and whose "
-        f"family was left out of both routes: {'; '.join(parts)}."
-    )

@@ -21,10 +21,10 @@ from cegain.briefing.definition import BriefingDefinition, Scope
 from cegain.briefing.forest import Forest, build_forest
 from cegain.briefing.grades import Grade
 from cegain.briefing.html import environment, style_sheet
-from cegain.briefing.reasons import FLAG_KEY, flag_letters
+from cegain.briefing.reasons import FLAG_KEY
 from cegain.briefing.reported import Reported, build_reported
 from cegain.briefing.scale_page import ScalePage
-from cegain.briefing.scope import Entry, View, select
+from cegain.briefing.scope import NO_EXTRAS, Entry, Extras, View, select
 from cegain.briefing.table import (
     Cited,
     how_known,
@@ -154,23 +154,25 @@ def build_site(
     explain: Explain,
     briefings: Sequence[Link] = (),
     scales: Sequence[Link] = (),
+    extras: Extras = NO_EXTRAS,
 ) -> Iterator[tuple[str, str]]:
     """Every page as its address from the top folder and its text, the index last.
 
     ``explain`` gives the paragraphs from a record to its gain; ``briefings`` and
-    ``scales`` are pages that stand beside these and are linked from the index.
+    ``scales`` are pages that stand beside these and are linked from the index. Of
+    ``extras`` the sweep of choices is used.
     """
     yield "style.css", style_sheet()
-    whole = select(registry, results, _DEFINITION)
+    whole = select(registry, results, _DEFINITION, "", extras)
     for entry in whole.entries:
-        page = enhancement_page(entry.slug, registry, results, explain)
+        page = enhancement_page(entry.slug, registry, results, explain, extras)
         yield enhancement_link(entry.slug), _html("enhancement", page.name, page)
     users: dict[str, list[str]] = {}
     for entry in whole.entries:
         for gain in entry.gains:
             users.setdefault(gain.series, []).append(entry.slug)
     for slug in sorted(registry.benchmarks):
-        made = series_page(slug, registry, results, users.get(slug, ()))
+        made = series_page(slug, registry, results, users.get(slug, ()), extras)
         yield series_link(slug), _html("series", made.name, made)
     index = _index(whole, briefings, scales)
     text = _html("index", "Post-training enhancements", index, top="", script=_script_hash())
@@ -198,13 +200,13 @@ def series_link(slug: str) -> str:
 
 
 def enhancement_page(
-    slug: str, registry: Registry, results: Results, explain: Explain
+    slug: str, registry: Registry, results: Results, explain: Explain, extras: Extras = NO_EXTRAS
 ) -> EnhancementPage:
     """Page data of one enhancement."""
     enhancement = registry.enhancements[slug]
     # a registry of this enhancement alone: what is looked up in it is found at once
     alone = replace(registry, enhancements=MappingProxyType({slug: enhancement}))
-    view = select(alone, results, _DEFINITION)
+    view = select(alone, results, _DEFINITION, "", extras)
     (entry,) = view.entries or (Entry(slug, enhancement, ()),)
     reported = build_reported(view)
     return EnhancementPage(
@@ -228,7 +230,11 @@ def enhancement_page(
 
 
 def series_page(
-    slug: str, registry: Registry, results: Results, users: Sequence[str]
+    slug: str,
+    registry: Registry,
+    results: Results,
+    users: Sequence[str],
+    extras: Extras = NO_EXTRAS,
 ) -> SeriesPage:
     """Page data of one series; ``users`` are the enhancements measured on it."""
     series = registry.benchmarks[slug]
@@ -237,7 +243,8 @@ def series_page(
         enhancements=MappingProxyType({user: registry.enhancements[user] for user in set(users)}),
     )
     scope = Scope(series=(slug,))
-    view = select(alone, results, _DEFINITION.model_copy(update={"scope": scope}))
+    definition = _DEFINITION.model_copy(update={"scope": scope})
+    view = select(alone, results, definition, "", extras)
     fit = view.fit(slug)
     fitted = {model.model: model.fitted for model in fit.models} if fit is not None else {}
     gains = [gain for entry in view.entries for gain in entry.gains]
@@ -305,7 +312,7 @@ def _explained(
         gain.verdict.value if lost else verdict_words(gain),
         None if gain.interval == (None, None) else view.grade(gain),
         costs,
-        tuple(meaning[letter] for letter in flag_letters(gain)),
+        tuple(meaning[letter] for letter in view.cautions(gain)),
         how_known(gain),
         gain.headline_worthy,
         Cited(view.citations.number(gain.enhancement, gain.source), words.clean(gain.locator, 200)),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from cegain import formatting
 from cegain.briefing import words
+from cegain.briefing.backtests import Backtest
 from cegain.briefing.definition import GradeLevel
 from cegain.briefing.grades import Reason
 from cegain.briefing.reasons import fit_reason_words
@@ -76,26 +76,6 @@ class GradeRow:
 
 
 @dataclass(frozen=True)
-class EstimatorRow:
-    """One estimator of the backtest, in words."""
-
-    name: str
-    bias: str
-    error: str
-    coverage: str
-    width: str
-    open_ends: str
-
-
-@dataclass(frozen=True)
-class Backtest:
-    """Estimators on cases whose truth is known."""
-
-    cases: int
-    rows: tuple[EstimatorRow, ...]
-
-
-@dataclass(frozen=True)
 class HowSure:
     """Everything that bears on trust in the numbers; ``backtest`` None means none is stored."""
 
@@ -118,14 +98,14 @@ def build_sure(view: View) -> HowSure | None:
         _grade_reasons(view),
         tuple(row for status in FitStatus if (row := _fit_row(status, fits)) is not None),
         tuple(_choices(view)),
-        None if view.extras.backtest is None else read_backtest(view.extras.backtest),
+        view.extras.backtest,
     )
 
 
 def _sentences(view: View) -> Iterable[str]:
     tried = [gain for gain in view.checked if gain.sensitivity]
     if tried:
-        moved = sum(bool(_depends_on(gain, view)) for gain in tried)
+        moved = sum(bool(view.depends_on(gain)) for gain in tried)
         share = formatting.share(moved / len(tried))
         yield (
             f"{formatting.count(len(tried), 'gain')} read off a curve "
@@ -135,7 +115,8 @@ def _sentences(view: View) -> Iterable[str]:
         )
         firm = len(tried) - moved
         if firm:
-            yield f"The other {firm:,} depend on none of these choices that much."
+            depend = "depends" if firm == 1 else "depend"
+            yield f"The other {firm:,} {depend} on none of these choices that much."
         yield _swept(tried, view)
 
 
@@ -160,19 +141,12 @@ def _swept(tried: Sequence[GainRecord], view: View) -> str:
     )
 
 
-def _depends_on(gain: GainRecord, view: View) -> tuple[str, ...]:
-    """Choices a gain depends on: of all of them where that is known, else of the quick ones."""
-    entry = view.swept.get(gain.key)
-    return gain.sensitive_to if entry is None else entry.depends_on
-
-
 def _grades(view: View) -> Iterable[GradeRow]:
     bodies = Counter(grade.level for grade in view.grades.values())
     answered = [gain for gain in view.checked if gain.interval != (None, None)]
     singles = Counter(view.grade(gain).level for gain in answered)
     for level in GradeLevel:
-        symbols = "⊕" * (4 - level.rank) + "○" * level.rank
-        yield GradeRow(symbols, level.value, bodies[level], singles[level])
+        yield GradeRow(level.symbols, level.value, bodies[level], singles[level])
 
 
 def _grade_reasons(view: View) -> str:
@@ -251,41 +225,6 @@ def _choices(view: View) -> Iterable[ChoiceRow]:
 
 def _part(part: int, whole: int) -> str:
     return f"{part:,} ({formatting.share(part / whole)})" if part else "none"
-
-
-def read_backtest(document: Mapping[str, Any]) -> Backtest:
-    """The backtest as stored; raises ValueError where it has another shape."""
-    try:
-        rows = tuple(_estimator(entry) for entry in document["estimators"])
-        return Backtest(int(document["cases"]), rows)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"not a backtest as `cegain backtest --json` prints it: {error}") from None
-
-
-def _estimator(entry: Mapping[str, Any]) -> EstimatorRow:
-    level = float(entry["level"])
-    name = words.name(str(entry["name"]))
-    bias = entry["bias_log10"]
-    return EstimatorRow(
-        f"{name} (the one used here)" if entry["default"] else name,
-        "–" if bias is None else words.times(10.0 ** float(bias)),
-        _factor(entry["rmse_log10"]),
-        f"{formatting.share(float(entry['coverage']))} of {formatting.share(level)} promised"
-        if entry["coverage"] is not None
-        else "–",
-        _factor(entry["median_width_log10"]),
-        _open(entry["no_upper_bound"]),
-    )
-
-
-def _factor(log10_value: float | None) -> str:
-    if log10_value is None:
-        return "–"
-    return f"a factor of {formatting.significant(10.0 ** float(log10_value))}"
-
-
-def _open(share: float | None) -> str:
-    return "–" if share is None else formatting.share(float(share))
 
 
 def _range(texts: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from cegain import formatting
 from cegain.briefing import words
 from cegain.briefing.definition import GradeLevel
 from cegain.briefing.grades import Grade
-from cegain.briefing.reasons import FLAG_KEY, flag_letters, reason_words
+from cegain.briefing.reasons import FLAG_KEY, reason_words
 from cegain.briefing.scope import Entry, View
 from cegain.gains import Verdict
 from cegain.records import Kind
@@ -49,8 +49,16 @@ class ComparisonRow:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """Comparisons that could not be estimated for the same reason, each in short."""
+
+    verdict: str
+    each: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class SharedRow:
-    """Comparisons that share a row: their spread, then each in short.
+    """Comparisons that share a row: their spread, then each in short, the lost by reason.
 
     Many on one benchmark share one, and so do those that could not be estimated.
     """
@@ -62,6 +70,7 @@ class SharedRow:
     known: str
     sources: tuple[int, ...]
     each: tuple[str, ...]
+    lost: tuple[Lost, ...]
 
 
 @dataclass(frozen=True)
@@ -117,10 +126,9 @@ def build_table(view: View) -> Table | None:
             rows = tuple(_enhancement(entry, view) for entry in entries)
             count = sum(row.count for row in rows)
             kinds.append(KindTable(kind.value, words.KIND_WORDS[kind][0], count, rows))
-    used = {letter for gain in view.gains for letter in flag_letters(gain)}
+    used = {letter for gain in view.gains for letter in view.cautions(gain)}
     key = tuple((letter, text) for letter, text in FLAG_KEY if letter in used)
-    level = f"{view.gains[0].level * 100:.0f} %" if view.gains else "90 %"
-    return Table(tuple(kinds), level, key)
+    return Table(tuple(kinds), f"{view.level * 100:.0f} %", key)
 
 
 def _enhancement(entry: Entry, view: View) -> EnhancementRow:
@@ -133,12 +141,12 @@ def _enhancement(entry: Entry, view: View) -> EnhancementRow:
         if len(entry.gains) > _EACH and len(found) > _FEW
     }
     alone = [gain for gain in entry.gains if gain.series not in together]
-    lost = [gain for gain in alone if gain.verdict is Verdict.NOT_ESTIMABLE]
+    lost = [gain for gain in alone if _is_lost(gain)]
     if len(entry.gains) <= _EACH or len(lost) <= _FEW:
         lost = []
     folded = {gain.key for gain in lost}
     rows = tuple(_comparison(gain, view) for gain in alone if gain.key not in folded)
-    groups = [_shared(found, _test(found[0], view), view) for found in together.values()]
+    groups = [_shared(found, view.test(found[0].series), view) for found in together.values()]
     if lost:
         groups.append(_shared(lost, "several", view))
     grade = view.grades.get(entry.slug)
@@ -173,6 +181,11 @@ def _shared(gains: Sequence[GainRecord], benchmark: str, view: View) -> SharedRo
     checked = [gain for gain in gains if gain.headline_worthy]
     models = len({gain.model for gain in gains})
     several = len({gain.series for gain in gains}) > 1
+    each: list[str] = []
+    lost: dict[str, list[str]] = {}
+    for gain in gains:
+        same = lost.setdefault(verdict_words(gain), []) if _is_lost(gain) else each
+        same.append(_short(gain, view.test(gain.series) if several else ""))
     return SharedRow(
         formatting.count(len(gains), "model" if models == len(gains) else "case"),
         benchmark,
@@ -180,30 +193,35 @@ def _shared(gains: Sequence[GainRecord], benchmark: str, view: View) -> SharedRo
         _grades(gains, view),
         "; ".join(sorted({how_known(gain) for gain in gains})),
         tuple(sorted(number for number in numbers if number is not None)),
-        tuple(_short(gain, _test(gain, view) if several else "") for gain in gains),
+        tuple(each),
+        tuple(
+            Lost(words.sentence(verdict), tuple(found)) for verdict, found in sorted(lost.items())
+        ),
     )
 
 
 def _short(gain: GainRecord, benchmark: str) -> str:
-    """A comparison in a few words: model, scores, gain, and what makes it less than firm."""
+    """A comparison in a few words: model, scores, gain if any, and what makes it less firm."""
     before, after = (
         _points(s).removesuffix(" %") for s in (gain.baseline_score, gain.enhanced_score)
     )
     where = f" on {benchmark}" if benchmark else ""
-    text = f"{model_name(gain)}{where} {before} → {after} %: {_gain(gain, verdict_words(gain))}"
+    text = f"{model_name(gain)}{where} {before} → {after} %"
+    if not _is_lost(gain):
+        text += f": {_gain(gain)}"
     if gain.verdict is Verdict.EXTRAPOLATED:
         text += " extrapolated"
     return text if gain.headline_worthy else f"{text} [not verified]"
+
+
+def _is_lost(gain: GainRecord) -> bool:
+    return gain.verdict is Verdict.NOT_ESTIMABLE
 
 
 def model_name(gain: GainRecord) -> str:
     """Model, and variant if there is one."""
     model = words.name(gain.model)
     return f"{model}, {words.name(gain.variant)}" if gain.variant else model
-
-
-def _test(gain: GainRecord, view: View) -> str:
-    return words.name(view.registry.benchmarks[gain.series].settings.name)
 
 
 def how_known(gain: GainRecord) -> str:
@@ -219,14 +237,14 @@ def how_known(gain: GainRecord) -> str:
 def _comparison(gain: GainRecord, view: View) -> ComparisonRow:
     return ComparisonRow(
         model_name(gain),
-        _test(gain, view),
+        view.test(gain.series),
         f"{_points(gain.baseline_score)} → {_points(gain.enhanced_score)}",
         _gain(gain),
         verdict_words(gain),
         words.bound(gain.bound) if gain.bound is not None else NOTHING,
         one_time(gain),
         running_cost(gain),
-        " ".join(flag_letters(gain)),
+        " ".join(view.cautions(gain)),
         _grades([gain], view),
         how_known(gain),
         gain.headline_worthy,
@@ -243,16 +261,16 @@ def _grades(gains: Sequence[GainRecord], view: View) -> str:
     return ", ".join(f"{number:,} {level}" for level, number in counted) or NOTHING
 
 
-def _gain(gain: GainRecord, nothing: str = NOTHING) -> str:
+def _gain(gain: GainRecord) -> str:
     """The number alone: the column's heading says that brackets hold the interval."""
     if gain.has_ratio and gain.ratio is not None:
         return f"{words.times(gain.ratio)} ({words.span(*gain.interval)})"
-    return nothing if gain.verdict is Verdict.NOT_ESTIMABLE else words.number(gain)
+    return NOTHING if _is_lost(gain) else words.number(gain)
 
 
 def verdict_words(gain: GainRecord) -> str:
     """The verdict, with the reason where nothing can be stated."""
-    if gain.verdict is Verdict.NOT_ESTIMABLE:
+    if _is_lost(gain):
         reason = gain.reasons[0] if gain.reasons else ""
         return f"{gain.verdict.value}: {reason_words(reason, short=True)}"
     return gain.verdict.value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cegain.briefing import words
@@ -38,136 +38,107 @@ def build_would_change(view: View) -> WouldChange | None:
     """Counted from stored verdicts and reasons; None where nothing was computed."""
     if not view.gains:
         return None
-    rows = [row for rule in _RULES if (row := rule(view)) is not None]
+    waiting = [
+        *((rule, [gain for gain in view.checked if rule.waits(gain, view)]) for rule in _RULES),
+        (_ACCESS, [gain for gain in view.gains if _ACCESS.waits(gain, view)]),
+    ]
+    rows = [_row(rule, found, view) for rule, found in waiting if found]
     rows.sort(key=lambda row: (-row.count, row.what))
     return WouldChange(tuple(rows), len(view.gains))
 
 
-def _compute(view: View) -> Missing | None:
-    found = _with_reason(view.checked, "training compute of .* is not known")
-    return _row(
+def _model(gain: GainRecord, _: View) -> str:
+    return words.name(gain.model)
+
+
+def _test(gain: GainRecord, view: View) -> str:
+    return view.test(gain.series)
+
+
+def _enhancement(gain: GainRecord, _: View) -> str:
+    return words.name(gain.name)
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """What is missing, what that does now, which gains wait for it, and where they are."""
+
+    what: str
+    effect: str
+    waits: Callable[[GainRecord, View], bool]
+    where: Callable[[GainRecord, View], str] = _enhancement
+
+
+_BEYOND = frozenset({Verdict.EXTRAPOLATED, Verdict.LOWER_BOUND, Verdict.NO_FINITE_EQUIVALENT})
+
+
+def _undecided(gain: GainRecord, _: View) -> bool:
+    low, high = gain.interval
+    return gain.verdict is Verdict.INTERPOLATED and (low or 0.0) <= 1.0 <= (high or 0.0)
+
+
+def _because(pattern: str) -> Callable[[GainRecord, View], bool]:
+    """Whether the first reason of a gain is of a kind."""
+    return lambda gain, _: bool(gain.reasons) and re.match(pattern, gain.reasons[0]) is not None
+
+
+_RULES = (
+    _Rule(
         "The training compute of the models compared",
         "No gain can be stated without it.",
-        found,
-        lambda gain: words.name(gain.model),
-    )
-
-
-def _more_models(view: View) -> Missing | None:
-    found = _with_reason(view.checked, r"no curve: (only|models span|no model is)")
-    return _row(
+        _because("training compute of .* is not known"),
+        _model,
+    ),
+    _Rule(
         "Scores of more plain models, of clearly different size, on the same test",
         "A curve could be fitted; now there is a bound or nothing.",
-        found,
-        lambda gain: _test(gain, view),
-    )
-
-
-def _other_tests(view: View) -> Missing | None:
-    found = _with_reason(view.checked, "no curve: scores do not rise")
-    return _row(
+        _because(r"no curve: (only|models span|no model is)"),
+        _test,
+    ),
+    _Rule(
         "Another test, on which plain models improve with training compute",
         "On these tests compute buys no score, so no gain in compute can be stated.",
-        found,
-        lambda gain: _test(gain, view),
-    )
-
-
-def _larger_models(view: View) -> Missing | None:
-    beyond = {Verdict.EXTRAPOLATED, Verdict.LOWER_BOUND, Verdict.NO_FINITE_EQUIVALENT}
-    found = [gain for gain in view.checked if gain.verdict in beyond]
-    return _row(
+        _because("no curve: scores do not rise"),
+        _test,
+    ),
+    _Rule(
         "Plain scores of larger models on the same test",
         "The gain would be read within the range of the curve instead of beyond it.",
-        found,
-        lambda gain: _test(gain, view),
-    )
-
-
-def _more_items(view: View) -> Missing | None:
-    found = [
-        gain
-        for gain in view.checked
-        if gain.verdict is Verdict.INTERPOLATED
-        and (gain.interval[0] or 0.0) <= 1.0 <= (gain.interval[1] or 0.0)
-    ]
-    return _row(
+        lambda gain, _: gain.verdict in _BEYOND,
+        _test,
+    ),
+    _Rule(
         "More questions, or both scores question by question",
         "The interval includes 1×: whether there is a gain or a loss stays open.",
-        found,
-        lambda gain: words.name(gain.name),
-    )
-
-
-def _placing(view: View) -> Missing | None:
-    found = [gain for gain in view.checked if gain.sensitive_to]
-    return _row(
+        _undecided,
+    ),
+    _Rule(
         "Agreement on the choices of method named under “How sure are we”",
         "One of them changes the verdict or moves the value more than twofold.",
-        found,
-        lambda gain: words.name(gain.name),
-    )
-
-
-def _repeats(view: View) -> Missing | None:
-    found = [gain for gain in view.checked if gain.reported_by == ReportedBy.DEVELOPER]
-    return _row(
+        lambda gain, view: bool(view.depends_on(gain)),
+    ),
+    _Rule(
         "Repeats by others than the developers",
         "The grade would not be lowered for it, and the gain might be smaller.",
-        found,
-        lambda gain: words.name(gain.name),
-    )
-
-
-def _access(view: View) -> Missing | None:
-    found = [gain for gain in view.gains if not gain.headline_worthy]
-    return _row(
-        "The source of numbers nobody could check",
-        "They stand in the table only.",
-        found,
-        lambda gain: words.name(gain.name),
-    )
-
-
-def _costs(view: View) -> Missing | None:
-    found = [gain for gain in view.checked if gain.inference_cost_multiplier is None]
-    return _row(
+        lambda gain, _: gain.reported_by == ReportedBy.DEVELOPER,
+    ),
+    _Rule(
         "The cost of an answer with and without the enhancement",
         "The gain cannot be weighed against what it costs to use.",
-        found,
-        lambda gain: words.name(gain.name),
-    )
-
-
-_RULES: tuple[Callable[[View], Missing | None], ...] = (
-    _compute,
-    _more_models,
-    _other_tests,
-    _larger_models,
-    _more_items,
-    _placing,
-    _repeats,
-    _access,
-    _costs,
+        lambda gain, _: gain.inference_cost_multiplier is None,
+    ),
+)
+_ACCESS = _Rule(
+    "The source of numbers nobody could check",
+    "They stand in the table only.",
+    lambda gain, _: not gain.headline_worthy,
 )
 
 
-def _row(
-    what: str, effect: str, found: Sequence[GainRecord], place: Callable[[GainRecord], str]
-) -> Missing | None:
-    if not found:
-        return None
-    counted = Counter(map(place, found))
+def _row(rule: _Rule, found: Sequence[GainRecord], view: View) -> Missing:
+    counted = Counter(rule.where(gain, view) for gain in found)
     ranked = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
     where = [f"{name} ({number:,})" for name, number in ranked[:_NAMED]]
     if len(ranked) > _NAMED:
         where.append(f"{len(ranked) - _NAMED:,} more")
-    return Missing(what, effect, len(found), "; ".join(where))
-
-
-def _with_reason(gains: Iterable[GainRecord], pattern: str) -> list[GainRecord]:
-    return [gain for gain in gains if any(re.match(pattern, reason) for reason in gain.reasons[:1])]
-
-
-def _test(gain: GainRecord, view: View) -> str:
-    return words.name(view.registry.benchmarks[gain.series].settings.name)
+    return Missing(rule.what, rule.effect, len(found), "; ".join(where))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from cegain.briefing.backtests import read_backtest, read_routes
 from cegain.briefing.definition import BriefingDefinition, parse_definition
 from cegain.briefing.html import build_briefing
 from cegain.briefing.scale_page import (
@@ -18,14 +19,11 @@ from cegain.briefing.scale_page import (
     relabelled,
 )
 from cegain.briefing.scope import Extras
-from cegain.briefing.second_route import read_routes
 from cegain.briefing.site import Explain, Link, build_site, scale_html
-from cegain.briefing.sure import read_backtest
-from cegain.briefing.words import clean
 from cegain.equivalents.loading import load_converters
 from cegain.errors import FitError, Problem, RecordError, StoreError
 from cegain.files import write_text
-from cegain.records import Registry
+from cegain.records import Registry, Status
 from cegain.results import Results
 from cegain.stitching.capability import Observation
 from cegain.stitching.data import (
@@ -54,6 +52,7 @@ from cegain.store import Change, read_changes
 from cegain.sweep import read_sweep
 
 GENERATOR = '<meta name="generator" content="cegain'
+Found = TypeVar("Found")
 
 
 def render_briefing(
@@ -70,8 +69,10 @@ def render_briefing(
     folder and then from the current one. Without ``output`` the page stands beside
     its definition under the same name, ending in ``.html``; a definition that is not
     a file needs ``output`` (ValueError). Without ``changes`` the registry's log of moved
-    gains is read; a stored backtest is always read. Raises ``RecordError`` if the definition is
-    wrong and ``StoreError`` if the page cannot be written; an older page is then intact.
+    gains is read; what else is stored beside the results (backtests, sweep of choices,
+    second route) and the converters are always read. Raises ``RecordError`` if the
+    definition is wrong and ``StoreError`` if something stored cannot be read or the page
+    cannot be written; an older page is then intact.
     """
     name = ""
     if isinstance(definition, BriefingDefinition):
@@ -103,18 +104,21 @@ def write_site(
     is touched. Raises ``RecordError`` and ``StoreError`` as ``render_briefing`` does.
     """
     out, root = Path(folder), Path(registry.root)
-    files = sorted((root / "reports").glob("*.yaml"))
-    total = 2 + len(registry.enhancements) + len(registry.benchmarks) + len(files)
-    links, written = [], []
-    for file in files:
-        target = out / "briefings" / f"{file.stem}.html"
-        render_briefing(registry, results, file, target)
-        title = clean(load_definition(file, _shown(file, root)).title, 160)
-        links.append(Link(f"briefings/{file.stem}.html", title))
-        written.append(target)
-    scales = list(_scales(registry, root, out))
-    written += [out / scale.link for scale in scales]
-    for name, text in build_site(registry, results, explain, links, scales):
+    extras = read_extras(root, None, registry)
+    links = []
+    for file in sorted((root / "reports").glob("*.yaml")):
+        name = _shown(file, root)
+        definition = load_definition(file, name)
+        link = Link(f"briefings/{file.stem}.html", definition.title)
+        page = build_briefing(registry, results, definition, name=name, extras=extras)
+        write_text(out / link.link, page)
+        links.append(link)
+    scales = list(_scales(registry, out, extras))
+    written = [out / link.link for link in (*links, *scales)]
+    current = sum(e.status is Status.CURRENT for e in registry.enhancements.values())
+    # the style and the index, beside a page for each enhancement and series
+    total = len(written) + 2 + current + len(registry.benchmarks)
+    for name, text in build_site(registry, results, explain, links, scales, extras):
         write_text(out / name, text)
         written.append(out / name)
         if progress is not None:
@@ -126,14 +130,14 @@ def write_site(
     return sum(path.suffix == ".html" for path in written)
 
 
-def _scales(registry: Registry, root: Path, out: Path) -> Iterator[Link]:
+def _scales(registry: Registry, out: Path, extras: Extras) -> Iterator[Link]:
     """Pages with a scale, for a registry that has the scores or the stored gains for one."""
+    root = Path(registry.root)
     if (root / FOLDER).is_dir():
         matrix = build_matrix(read_scores(root), read_benchmark_facts(root))
         fit = fit_scale(matrix, anchors=Anchors())
         write_matrix_page(root, fit, out / "scale.html", home="index.html")
         yield Link("scale.html", MATRIX_TITLE)
-    extras = read_extras(root, (), registry)
     index = extras.via_index
     if index is not None and extras.index_current:
         page = out / "scale-registry.html"
@@ -154,35 +158,29 @@ def read_extras(
     log = read_changes(root) if changes is None else tuple(changes)
     data = root / "reports" / "data"
     backtest = _stored(data / "backtest.json", "the backtest", read_backtest)
-    document = _stored(data / "sensitivity.json", "`cegain sensitivity --store`", read_sweep)
-    sweep = None if document is None else read_sweep(document)
+    sweep = _stored(data / "sensitivity.json", "`cegain sensitivity --store`", read_sweep)
     routes = _stored(
         data / "backtest_routes.json", "`cegain backtest --via-index --store`", read_routes
     )
-    document = _stored(root / VIA_INDEX_PATH, "`cegain capability --gains --store`", read_via_index)
-    if document is None:
-        return Extras(log, backtest, converters, sweep, routes=routes)
-    index = read_via_index(document)
-    current = registry is None or index.inputs == inputs_digest(
-        *registry_rows(registry), registry_observations(registry)
+    index = _stored(root / VIA_INDEX_PATH, "`cegain capability --gains --store`", read_via_index)
+    current = (
+        registry is None
+        or index is None
+        or index.inputs == inputs_digest(*registry_rows(registry), registry_observations(registry))
     )
     return Extras(log, backtest, converters, sweep, index, current, routes)
 
 
-def _stored(
-    path: Path, again: str, check: Callable[[Mapping[str, Any]], object]
-) -> Mapping[str, Any] | None:
-    """A stored document of the right shape, or None where there is no file."""
+def _stored(path: Path, again: str, read: Callable[[Mapping[str, Any]], Found]) -> Found | None:
+    """What ``read`` makes of a stored document, or None where there is no file."""
     try:
-        document: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        check(document)
+        return read(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
     except OSError as error:
         raise StoreError(f"{path} could not be read: {error.strerror}.") from error
     except ValueError as error:
         raise StoreError(f"{path}: {error}. Run {again} again or remove the file.") from error
-    return document
 
 
 def write_matrix_page(root: Path, fit: StitchFit, target: Path, *, home: str | None = None) -> None:
