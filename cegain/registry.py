@@ -45,6 +45,7 @@ class _Reading:
     cache: ParseCache
     problems: list[Problem] = field(default_factory=list)
     documents: dict[str, Document] = field(default_factory=dict)
+    rows: dict[str, list[int]] = field(default_factory=dict)  # of each table, those that were kept
 
     def name(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
@@ -153,14 +154,17 @@ def _read_models(reading: _Reading) -> dict[str, Model]:
     models: dict[str, Model] = {}
     if document is None or not isinstance(document.value, list):
         return models
+    kept = reading.rows.setdefault(document.file, [])
     for index, row in enumerate(document.value):
         at = ("row", index)
         model, problems = build_record(Model, document, row, at)
         reading.problems.extend(problems)
         if model is None:
             # later references to a faulty row are not faults of their own
-            if row.get("model"):
-                models.setdefault(str(row["model"]), _placeholder(str(row["model"])))
+            name = str(row.get("model") or "")
+            if name and name not in models:
+                models[name] = _placeholder(name)
+                kept.append(index)
         elif model.model in models:
             reading.problems.append(
                 Problem(
@@ -173,6 +177,7 @@ def _read_models(reading: _Reading) -> dict[str, Model]:
             )
         else:
             models[model.model] = model
+            kept.append(index)
     return models
 
 
@@ -202,6 +207,7 @@ def _read_benchmarks(reading: _Reading, models: dict[str, Model]) -> dict[str, S
             reading.problems.extend(problems)
             if point:
                 points.append(point)
+                reading.rows.setdefault(table.file, []).append(index)
         benchmarks[folder.name] = Series(
             folder.name, settings or _NO_SETTINGS, tuple(points), MappingProxyType(models)
         )
@@ -274,8 +280,12 @@ def _place_problems(
 def _located(findings: Iterable[Finding], reading: _Reading) -> Iterable[Problem]:
     for finding in findings:
         document = reading.documents.get(finding.file)
-        line = document.line(finding.path) if document else 0
-        shown = finding.path[2:] if finding.path[:1] == ("row",) else finding.path
+        path = shown = finding.path
+        if path[:1] == ("row",):
+            # rules count the rows that were kept, people all of them
+            _, row, *column = path
+            path, shown = ("row", reading.rows[finding.file][int(row)], *column), tuple(column)
+        line = document.line(path) if document else 0
         yield Problem(
             finding.file, line, dotted(shown), finding.message, finding.repair, finding.severity
         )

@@ -114,6 +114,22 @@ def test_faults_of_several_files_are_reported_together(folder: RegistryFolder) -
     assert [p.line for p in problems] == [7, 3, 2]
 
 
+def test_a_faulty_row_does_not_move_the_lines_of_those_below_it(folder: RegistryFolder) -> None:
+    models = folder.root / "scaling_fits" / "models.csv"
+    head, first, *others = models.read_text(encoding="utf-8").splitlines()
+    others[2] = others[2].replace("doe2026", "roe2026")
+    models.write_text("\n".join([head, first, first, *others]) + "\n", encoding="utf-8")
+    folder.edit("scaling_fits/demo/points.csv", "alpha-1,0.", "alpha-1,7.")
+    folder.edit("scaling_fits/demo/points.csv", "alpha-4,", "alpha-9,")
+    _, problems = read_registry(folder.root)
+    assert [(p.file, p.line, p.field) for p in problems] == [
+        ("scaling_fits/demo/points.csv", 2, "score"),
+        ("scaling_fits/demo/points.csv", 5, "model"),
+        ("scaling_fits/models.csv", 3, "model"),
+        ("scaling_fits/models.csv", 6, "source"),
+    ]
+
+
 def test_comparisons_that_share_series_and_model_need_a_variant(folder: RegistryFolder) -> None:
     folder.write(RECORD, enhancement(comparison(), comparison(enhanced=0.5)))
     _, problems = read_registry(folder.root)
