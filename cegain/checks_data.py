@@ -14,7 +14,6 @@ from cegain.checks import ELSEWHERE, Finding, Path, check, enhancement_file, run
 from cegain.observations import UNKNOWN_ITEMS
 from cegain.records import (
     Arm,
-    BenchmarkSettings,
     Checked,
     Comparison,
     Elicitation,
@@ -50,13 +49,13 @@ def scores_lie_in_range(registry: Registry) -> Iterator[Finding]:
     """A score below chance or above the ceiling by more than its sampling error."""
     for slug, series in registry.benchmarks.items():
         for row, point in enumerate(series.points):
-            said = None if point.note else _out_of_range(point, series.settings)
+            said = None if point.note else _out_of_range(point, series)
             if said:
                 path: Path = ("row", row, "score")
                 yield Finding(f"scaling_fits/{slug}/points.csv", path, said, _RANGE_REPAIR)
     for slug, index, comparison, series in _comparisons(registry):
         for name, arm in (("baseline", comparison.baseline), ("enhanced", comparison.enhanced)):
-            said = None if comparison.note else _out_of_range(arm, series.settings)
+            said = None if comparison.note else _out_of_range(arm, series)
             if said:
                 yield Finding(
                     enhancement_file(registry, slug),
@@ -72,9 +71,8 @@ _RANGE_REPAIR = (
 )
 
 
-def _out_of_range(measured: Arm | Point, settings: BenchmarkSettings) -> str | None:
-    items = measured.n_items or settings.n_items
-    score = measured.score
+def _out_of_range(measured: Arm | Point, series: Series) -> str | None:
+    settings, items, score = series.settings, series.items_of(measured), measured.score
     if settings.floor is not Floor.FREE:
         # guessing varies with the items, whatever error is published for repeated runs
         error = sampling_error(settings.chance, items, None if items else measured.score_se)
@@ -93,10 +91,10 @@ def baselines_match_their_series(registry: Registry) -> Iterator[Finding]:
         point = next((p for p in series.points if p.model == comparison.model), None)
         if point is None or comparison.note or point.note:
             continue
-        base, items = comparison.baseline, series.settings.n_items
+        base = comparison.baseline
         error = math.hypot(
-            sampling_error(base.score, base.n_items or items, base.score_se),
-            sampling_error(point.score, point.n_items or items, point.score_se),
+            sampling_error(base.score, series.items_of(base), base.score_se),
+            sampling_error(point.score, series.items_of(point), point.score_se),
         )
         if abs(base.score - point.score) > SURE * error + SLACK:
             yield Finding(
