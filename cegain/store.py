@@ -227,10 +227,11 @@ def append_changes(root: Path, changes: list[Change]) -> None:
     interrupted recompute may come back to it.
     """
     path = changes_path(root)
-    last = {change.gain: change for change in read_changes(root)}
+    log = _log(path)
+    last = {change.gain: change for change in parse_changes(log, str(path))}
     fresh = [c for c in changes if c.gain not in last or replace(last[c.gain], date=c.date) != c]
     if fresh:
-        write_text(path, [_log(path), *(f"{_compact(asdict(change))}\n" for change in fresh)])
+        write_text(path, [log, *(f"{_compact(asdict(change))}\n" for change in fresh)])
 
 
 def read_changes(root: Path) -> tuple[Change, ...]:
