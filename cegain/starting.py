@@ -19,7 +19,7 @@ def curated_registry() -> Path:
     for candidate in (package / "_registry", package.parent):
         if (candidate / "scaling_fits" / "models.csv").exists():
             return candidate
-    raise StoreError("this installation carries no curated registry; use --empty")
+    raise StoreError("this installation carries no curated registry: install cegain anew")
 
 
 def start_registry(folder: Path, *, empty: bool = False) -> str:
@@ -30,15 +30,15 @@ def start_registry(folder: Path, *, empty: bool = False) -> str:
     present = [name for name in FOLDERS if (folder / name).exists()]
     if present:
         raise StoreError(f"{folder} already holds {', '.join(present)}: nothing was changed.")
+    origin = curated_registry()
     if empty:
         for kind in Kind:
             (folder / "enhancements" / kind.value).mkdir(parents=True)
         write_text(folder / "scaling_fits" / "models.csv", ",".join(Model.model_fields) + "\n")
         write_text(folder / "scaling_fits" / "sources.yaml", "sources: {}\n")
-        definition = curated_registry() / "reports" / "post-training-enhancements.yaml"
+        definition = origin / "reports" / "post-training-enhancements.yaml"
         write_text(folder / "reports" / definition.name, definition.read_text(encoding="utf-8"))
         return "an empty registry"
-    origin = curated_registry()
     for name in FOLDERS:
         shutil.copytree(
             origin / name, folder / name, ignore=shutil.ignore_patterns("*.html", ".*", "*.pyc")

@@ -228,6 +228,19 @@ def test_init_starts_a_registry_that_validates(tmp_path: Path, empty: bool) -> N
     assert "nothing was changed" in again.output
 
 
+@pytest.mark.parametrize("empty", [False, True])
+def test_init_without_a_curated_registry_lays_out_nothing(
+    tmp_path: Path, empty: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "site" / "cegain"
+    monkeypatch.setattr("cegain.starting.resources.files", lambda name: package)
+    arguments = ["init", str(tmp_path / "mine"), *(["--empty"] if empty else [])]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 1
+    assert "install cegain anew" in result.output
+    assert not (tmp_path / "mine").exists()
+
+
 def test_outside_a_registry_the_way_in_is_named(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["--root", str(tmp_path), "gains"])
     assert result.exit_code == 1
