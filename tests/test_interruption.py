@@ -15,7 +15,7 @@ from cegain import files, store
 from cegain.errors import StoreError
 from cegain.recomputing import recompute, stored_plan
 from cegain.registry import load_registry
-from tests.conftest import RegistryFolder
+from tests.conftest import RegistryFolder, stored_results
 
 RUN = (
     "import sys\nfrom cegain.recomputing import recompute\n"
@@ -23,11 +23,6 @@ RUN = (
     "print('ready', flush=True)\nsys.stdin.readline()\n"
     "recompute(load_registry(sys.argv[1]), date='2026-11-22')\nprint('done', flush=True)"
 )
-
-
-def results(root: Path) -> dict[str, bytes]:
-    kept = [*root.rglob("fit.json"), *(root / "reports" / "data").glob("g*")]
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(kept)}
 
 
 def start(root: Path) -> subprocess.Popen[str]:
@@ -54,7 +49,7 @@ def kill_at_random(folder: RegistryFolder, kills: int) -> int:
     """Interrupt recomputes at random instants; returns how many died before their end."""
     root = folder.root
     recompute(load_registry(root), date="2026-11-22")
-    wanted = results(root)
+    wanted = stored_results(root)
     for name in wanted:
         (root / name).unlink()
     with start(root) as whole:
@@ -62,7 +57,7 @@ def kill_at_random(folder: RegistryFolder, kills: int) -> int:
         go(whole)
         assert whole.wait() == 0
         length = time.monotonic() - started
-    assert results(root) == wanted
+    assert stored_results(root) == wanted
     pick = random.Random(11)
     died = 0
     for _ in range(kills):
@@ -76,7 +71,7 @@ def kill_at_random(folder: RegistryFolder, kills: int) -> int:
         registry = load_registry(root)
         stored_plan(registry)
         recompute(registry, date="2026-11-22")
-        assert results(root) == wanted
+        assert stored_results(root) == wanted
         assert list(root.rglob(f"{files.TEMPORARY}*")) == []
     return died
 

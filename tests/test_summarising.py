@@ -7,9 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cegain.gains import Verdict
-from cegain.registry import load_registry
 from cegain.results import GainRecord
-from cegain.scaling import fit_scaling
 from cegain.summarising import pool_stored
 from tests.conftest import RegistryFolder
 from tests.test_sensitivity import stored_gain
@@ -29,4 +27,3 @@ def test_three_studies_give_a_mean_between_them(folder: RegistryFolder) -> None:
     assert 10**pooled.pooled.estimate == pytest.approx(4.0, rel=0.1)
     assert pooled.pooled.prediction is not None
     assert pooled.pooled.prediction[0] < pooled.pooled.interval[0]
-    assert fit_scaling(load_registry(folder.root).benchmarks["demo"]).slope_sd is not None
