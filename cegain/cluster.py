@@ -16,7 +16,7 @@ import joblib
 from cegain.errors import ClusterError
 from cegain.tasks import differing, software
 
-PATIENCE = 10.0  # seconds for a scheduler to answer and for a first workers to be there
+PATIENCE = 10.0  # seconds for a scheduler to answer and for the first workers to be there
 LONELY = 60.0  # seconds without any worker after which a cluster counts as lost
 _AGAIN = "Then run the same command again; what was stored so far is intact."
 
