@@ -188,17 +188,13 @@ def fit_record(fit: ScalingFit) -> FitRecord:
             fit.draws.score(np.broadcast_to(grid, (len(fit.draws), grid.size))), [0.05, 0.5, 0.95]
         )
         curve = CurveGrid(*(tuple(rounded(v) for v in row) for row in (grid, *band)))
-        for drawn in fields(fit.draws):
-            if drawn.name != "link":
-                ends = quantiles(getattr(fit.draws, drawn.name), [0.05, 0.5, 0.95])
-                parameters[drawn.name] = (
-                    rounded(ends[0]),
-                    rounded(ends[1]),
-                    rounded(ends[2]),
-                )
+        drawn = {one.name: getattr(fit.draws, one.name) for one in fields(fit.draws)}
+        del drawn["link"]
         if fit.slope_sd is not None:
-            ends = quantiles(fit.slope_sd, [0.05, 0.5, 0.95])
-            parameters["slope_sd"] = (rounded(ends[0]), rounded(ends[1]), rounded(ends[2]))
+            drawn["slope_sd"] = fit.slope_sd
+        for name, values in drawn.items():
+            ends = quantiles(values, [0.05, 0.5, 0.95])
+            parameters[name] = (rounded(ends[0]), rounded(ends[1]), rounded(ends[2]))
     ess = fit.effective_sample_size
     known_range = fit.n_models > 0
     return FitRecord(
