@@ -19,7 +19,8 @@ def pool_stored(
 
     Bounds and gains without an interval are counted, never averaged. What gains on
     one series share is the slope of its curve: its error, and its spread between
-    families.
+    families. Both are taken whole, which is more than the draws of the gains share:
+    stored slopes also differ with the link, and families climb slopes of their own.
     """
     usable, left_out = [], 0
     for gain in gains:
