@@ -205,9 +205,9 @@ def gain_parts(ref: ComparisonRef, registry: Registry, fit_print: str) -> dict[s
     }
 
 
-def inputs_print(registry: Registry, method: FitMethod = FitMethod.POSTERIOR) -> str:
+def inputs_print(registry: Registry) -> str:
     """One fingerprint of every record that any fit, gain or line depends on."""
-    fits = {slug: digest(fit_parts(one, method)) for slug, one in registry.benchmarks.items()}
+    fits = {slug: digest(fit_parts(one)) for slug, one in registry.benchmarks.items()}
     return digest([fits, gain_prints(registry, fits)])
 
 
