@@ -10,6 +10,7 @@ import pytest
 from cegain.backtest import (
     DEFAULT_ESTIMATOR,
     LEVELS,
+    OTHER_SIZES,
     SCENARIOS,
     Accuracy,
     Backtest,
@@ -138,7 +139,7 @@ def test_no_pairs_is_said() -> None:
 
 def test_every_estimator_sees_every_pair(result: Backtest) -> None:
     pairs = {(e.pair.series, e.pair.base, e.pair.larger) for e in result.estimates}
-    for name in ("posterior anchor", "score anchor", "model anchor"):
+    for name in ("posterior anchor", "score anchor", "model anchor", OTHER_SIZES):
         own = [e for e in result.estimates if e.estimator == name]
         assert len(own) == len(pairs)
         assert all(len(e.intervals) == len(LEVELS) for e in own)
@@ -174,6 +175,23 @@ def test_default_is_accurate_and_its_intervals_hold(result: Backtest) -> None:
     assert ours.rmse < by_compute.rmse
     assert 0.8 <= ours.coverage[LEVELS.index(0.9)] <= 1.0
     assert ours.median_width < 1.2
+
+
+def test_other_sizes_of_the_family_make_the_estimate_surer(result: Backtest) -> None:
+    told, blind = row(result, OTHER_SIZES), row(result, "posterior anchor")
+    assert told.cases == blind.cases
+    assert told.rmse < blind.rmse
+    assert told.median_width < blind.median_width
+    assert 0.8 <= told.coverage[LEVELS.index(0.9)] <= 1.0
+
+
+def test_the_larger_sibling_itself_is_not_told() -> None:
+    # a pair of a family of two: nothing is left to tell, so both estimates are one
+    entry = ladders()
+    few = replace(entry, data=entry.data.without_model("f1-2").without_model("f1-3"))
+    found = run_backtest({"s": few}, families={"f1"}, draws=200)
+    by_name = {e.estimator: e for e in found.estimates}
+    assert by_name[OTHER_SIZES].intervals == by_name["posterior anchor"].intervals
 
 
 def test_point_estimators_claim_no_intervals(result: Backtest) -> None:
@@ -227,15 +245,20 @@ def test_every_world_can_be_made(scenario: Scenario) -> None:
 @pytest.mark.slow
 def test_coverage_in_made_up_worlds() -> None:
     # Nominal 90 %, 40 worlds a cell, so the Monte-Carlo error of a cell is 5 points.
-    # Known shortfall: where slopes differ by a quarter between families and ten models
-    # must show it, gains are read too high and about four intervals in five hold.
+    # Of 200 worlds a cell (README) the least is 86 %, where slopes differ between families.
     cells = simulate(sizes=(10, 30), replications=40, draws=400)
     ours = [cell for cell in cells if cell.estimator == DEFAULT_ESTIMATOR]
     usual = [cell for cell in cells if cell.estimator == USUAL_ESTIMATOR]
     for cell in ours:
-        assert cell.coverage >= (0.65 if cell.scenario == "slopes differ" else 0.80), cell
+        assert cell.coverage >= (0.72 if cell.scenario == "slopes differ" else 0.80), cell
     assert 0.84 <= float(np.mean([cell.coverage for cell in ours])) <= 0.98
-    assert float(np.mean([cell.coverage for cell in usual])) < 0.88
     assert sum(a.rmse < b.rmse for a, b in zip(ours, usual, strict=True)) > 0.9 * len(ours)
+
+    covered, usually = (
+        np.mean([c.coverage for c in found if (c.scenario, c.models) == ("slopes differ", 30)])
+        for found in (ours, usual)
+    )
+    # models of one family are not independent: the usual way is too sure of thirty models
+    assert usually < min(0.85, covered)
     placebo = [cell for cell in ours if cell.log10_gain == 0.0]
     assert all(abs(cell.bias) < 0.06 for cell in placebo)

@@ -3,6 +3,7 @@
 from cegain.backtest.siblings import (
     DEFAULT_ESTIMATOR,
     LEVELS,
+    OTHER_SIZES,
     Accuracy,
     Backtest,
     BacktestSeries,
@@ -20,6 +21,7 @@ from cegain.backtest.simulation import SCENARIOS, Scenario, SimulatedCell, simul
 __all__ = [
     "DEFAULT_ESTIMATOR",
     "LEVELS",
+    "OTHER_SIZES",
     "SCENARIOS",
     "Accuracy",
     "Backtest",
