@@ -24,13 +24,11 @@ from scipy.special import betaincinv, ndtr
 
 from cegain.curves import CurveDraws, Floats
 from cegain.families import FamilyDraws
-from cegain.observations import UNKNOWN_ITEMS
+from cegain.observations import FLOOR_ZONE_SD, UNKNOWN_ITEMS, floor_zone, in_floor_zone
 
 SLOPE_SPREAD = 0.2  # of the log slope between families, where it is not estimated
-# Noise of a score beyond that of its items: one harness; two publications; at the
-# floor, where a score a little under chance says nothing about compute: the margin
-# that makes a zone of it.
-SAME_SOURCE_SD, MIXED_SOURCE_SD, FLOOR_ZONE_SD = 0.005, 0.025, 0.02
+# Noise of a score beyond that of its items: one harness; two publications.
+SAME_SOURCE_SD, MIXED_SOURCE_SD = 0.005, 0.025
 
 _KNOTS = np.linspace(-6.0, 6.0, 97)  # normal scores at which Beta quantiles are computed
 _CELLS = 48  # of the base offset's distribution
@@ -98,18 +96,6 @@ class GainDraws:
     at_floor: bool
 
 
-def in_floor_zone(score: float, items: float | None, chance: float) -> bool:
-    """Whether a score is too close to chance to place a model on the curve."""
-    return bool(score < _floor_zone(np.array([chance]), items)[0])
-
-
-def _floor_zone(floor: Floats, items: float | None) -> Floats:
-    """Scores under which a model cannot be told from one that knows nothing."""
-    n = UNKNOWN_ITEMS if items is None else items
-    error = np.sqrt(np.maximum(floor * (1.0 - floor), 0.25 / n) / n)
-    return np.asarray(floor + 3.0 * error + FLOOR_ZONE_SD)
-
-
 def score_draws(score: float, items: float | None, z: Floats) -> Floats:
     """Scores a run could have had, from normal scores ``z``: Jeffreys-Beta.
 
@@ -138,12 +124,12 @@ def _base_offsets(
     Offsets of its family where that is known, or else of all families, times the
     likelihood of the score, on cells that span what both allow, inverted at ``uniform``.
     """
-    spread = np.sqrt(draws.model_sd**2 + base.compute_sd**2)
-    expected = np.full(len(draws), base.log10_compute)
     if family is None:
-        spread = np.hypot(draws.family_sd, spread)
+        expected = np.full(len(draws), base.log10_compute)
+        spread = np.sqrt(draws.family_sd**2 + draws.model_sd**2 + base.compute_sd**2)
     else:
-        expected += family.lead(base.log10_compute)
+        expected, error = family.place(base.log10_compute, base.compute_sd)
+        spread = np.hypot(draws.model_sd, error)
     sd = np.sqrt(_binomial_variance(base.baseline, base.baseline_items) + noise**2)
     reach = _REACH * spread
     least = draws.log10_compute(base.baseline - 5.0 * sd) - expected
@@ -210,7 +196,8 @@ def draw_gain(
     ``slope_seed`` draws that slope; gains of one family on one curve should share it,
     because they climb the same one. Without it the slope is this comparison's own.
     ``family`` is what other sizes of the base model's family on this curve say: its
-    slope then replaces one drawn blindly, and its offset helps the posterior anchor.
+    offset helps the posterior anchor, and where it reaches beyond the base model its
+    slope replaces one drawn blindly.
     For one seed the gain rises with the enhanced score, draw by draw.
     """
     anchor = Anchor(anchor)
@@ -223,7 +210,7 @@ def draw_gain(
     n0, n1 = measured.baseline_items, measured.enhanced_items
     noise = MIXED_SOURCE_SD if measured.mixed_sources else SAME_SOURCE_SD
     # each draw has its own floor, so being near it is a matter of degree
-    low = measured.baseline < _floor_zone(draws.floor, n0)
+    low = measured.baseline < floor_zone(draws.floor, n0)
     base_noise = np.where(low, max(noise, FLOOR_ZONE_SD), noise)
     at_floor = in_floor_zone(measured.baseline, n0, chance)
     v0, v1 = _binomial_variance(measured.baseline, n0), _binomial_variance(measured.enhanced, n1)
@@ -249,7 +236,10 @@ def draw_gain(
         enhanced_score = measured.enhanced + shared * error + own * z_enhanced
     enhanced_score = np.clip(enhanced_score + noise * z_extra, 0.0, 1.0)
     reached = draws.log10_compute(enhanced_score)
-    log_slope = -np.asarray(slope_sd) * z_slope if family is None else family.log_slope
+    log_slope = -np.asarray(slope_sd) * z_slope
+    if family is not None and family.reach > measured.log10_compute:
+        # a slope seen only below the base model did not make real siblings' gains better
+        log_slope = family.log_slope
     # so many decades on the average family's curve are fewer on a steeper one
     gain = _difference(reached, base, z_slope) * np.exp(-log_slope)
     return GainDraws(gain, reached, np.asarray(base - measured.log10_compute), at_floor)

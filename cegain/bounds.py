@@ -11,8 +11,7 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from cegain.anchors import in_floor_zone
-from cegain.observations import UNKNOWN_ITEMS
+from cegain.observations import UNKNOWN_ITEMS, in_floor_zone
 from cegain.records import Arm, Comparison, Point, Series
 
 SMALL_SERIES = 8  # models below which other families may serve for a bound

@@ -1,24 +1,33 @@
 """What the other sizes of a model's family, on the curve, say about it.
 
 A family is ahead of its compute, or behind, and climbs faster or slower than the
-average. Where the curve holds two sizes of it or more, both are drawn from what their
-scores leave of them, given each draw of the curve: they place the base model better
-than its own score does near the floor, and say which slope its enhanced version climbs.
+average. Where the curve holds several sizes of it that were trained alike, both are
+drawn from what their scores leave of them, given each draw of the curve: they place the
+base model better than its own score does near the floor, and say which slope its
+enhanced version climbs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cegain.curves import LINKS, CurveData, CurveDraws, Floats
 from cegain.likelihood import Curves, draw_shared
-from cegain.observations import observe
+from cegain.observations import Calibration, in_floor_zone, observe
 
-LEAST_MEMBERS = 2  # on the curve, before a family says anything of itself
+LEAST_MEMBERS = 2  # of one recipe and off the floor, before a family says anything
+TOKEN_TOLERANCE = 1.15  # between training tokens of sizes that share a recipe
+
+
+def trained_alike(tokens: float | None, others: float | None) -> bool:
+    """Whether two models of a family were trained on about as many tokens, both known."""
+    if not tokens or not others:
+        return False
+    return 1.0 / TOKEN_TOLERANCE - 1e-9 <= tokens / others <= TOKEN_TOLERANCE + 1e-9
 
 
 @dataclass(frozen=True)
@@ -27,42 +36,49 @@ class FamilyDraws:
 
     ``offset`` says how far ahead of its compute the family is, in decades, at the log10
     compute ``centre``; ``log_slope`` is the natural log of how much faster than the
-    average family it climbs.
+    average family it climbs. ``reach`` is the log10 compute of its largest size and
+    ``calibration`` that of the series, in log10 FLOP.
     """
 
     centre: float
     offset: Floats
     log_slope: Floats
+    reach: float
+    calibration: Calibration
 
-    def lead(self, log10_compute: float) -> Floats:
-        """Effective minus recorded compute expected of a member, in decades."""
-        away = log10_compute - self.centre
-        return np.asarray(self.offset + np.expm1(self.log_slope) * away)
+    def place(self, log10_compute: float, compute_sd: float) -> tuple[Floats, float]:
+        """Effective compute (K,) to be expected of a member, and the error of its own."""
+        x, error = self.calibration.expected(np.array(log10_compute), np.array(compute_sd))
+        place = x + self.offset + np.expm1(self.log_slope) * (x - self.centre)
+        return np.asarray(place), float(error)
 
     def take(self, rows: NDArray[np.int64]) -> FamilyDraws:
         """Only some of the draws."""
-        return FamilyDraws(self.centre, self.offset[rows], self.log_slope[rows])
+        return replace(self, offset=self.offset[rows], log_slope=self.log_slope[rows])
 
 
 def draw_family(
     draws: CurveDraws,
     slope_sd: Floats,
     data: CurveData,
-    family: str,
+    members: Collection[str],
     *,
     seed: int | np.random.SeedSequence,
 ) -> FamilyDraws | None:
-    """Offset and slope of a family given its models in ``data``; None for fewer than two.
+    """Offset and slope of a family given those of its members that are in ``data``.
 
-    ``draws`` and ``slope_sd`` are those of a posterior; ``data`` is what it was fitted
-    to, or a series the family was left out of, with the family back in.
+    ``members`` share a recipe. None where fewer than two of them are off the floor: what
+    has not begun to climb says nothing of its slope. ``draws`` and ``slope_sd`` are those
+    of a posterior; ``data`` is what it was fitted to, or a series the family was left out
+    of, with the family back in. The base model should be among the members: its own
+    point on the curve then counts here, and the score of its comparison only for what is
+    its own (``anchors``), which is exact where the two are one measurement. A family of
+    two climbs a slope of its own here, and that of all others in the fit.
     """
-    if family not in data.families:
+    own = np.flatnonzero(np.isin(np.array(data.models, dtype=str), list(members)))
+    if sum(_off_floor(data, int(row)) for row in own) < LEAST_MEMBERS:
         return None
-    index = data.families.index(family)
-    if np.sum(data.family == index) < LEAST_MEMBERS:
-        return None
-    seen = observe(data, family=index)
+    seen = observe(data, members=members)
     curves = Curves(
         floor=draws.floor,
         ceiling=draws.ceiling,
@@ -80,27 +96,50 @@ def draw_family(
         rows = np.flatnonzero(draws.link == link)
         found = draw_shared(LINKS[link], curves.take(rows), seen, uniforms[:, rows])
         offset[rows], log_slope[rows] = found
-    return FamilyDraws(float(seen.origin + seen.x.mean()), offset, log_slope)
+    return FamilyDraws(
+        centre=float(seen.origin + seen.x.mean()),
+        offset=offset,
+        log_slope=log_slope,
+        reach=float(data.log10_compute[own].max()),
+        calibration=replace(seen.calibration, centre=seen.calibration.centre + seen.origin),
+    )
+
+
+def _off_floor(data: CurveData, row: int) -> bool:
+    items = float(data.n_items[row])
+    known = items if items > 0 else None  # also where it is not a number
+    return not in_floor_zone(float(data.score[row]), known, data.chance)
 
 
 class Families:
-    """The families on one curve, each drawn when first asked for and kept from then on."""
+    """The families on one curve, each drawn when first asked for and kept from then on.
 
-    def __init__(self, draw: Callable[[str], FamilyDraws | None]) -> None:
-        self._draw = draw
-        self._found: dict[str, FamilyDraws | None] = {}
+    ``members`` names the models that share a recipe with one, itself among them;
+    ``draw`` draws what such a group shares.
+    """
 
-    def of(self, family: str) -> FamilyDraws | None:
-        """Draws of one family; None where the curve holds fewer than two of it."""
-        if family not in self._found:
-            self._found[family] = self._draw(family)
-        return self._found[family]
+    def __init__(
+        self,
+        members: Callable[[str], tuple[str, ...]],
+        draw: Callable[[tuple[str, ...]], FamilyDraws | None],
+    ) -> None:
+        self._members, self._draw = members, draw
+        self._found: dict[tuple[str, ...], FamilyDraws | None] = {}
+
+    def of(self, model: str) -> FamilyDraws | None:
+        """Draws of the family of a model; None where the curve shows too little of it."""
+        return self._group(self._members(model))
+
+    def _group(self, members: tuple[str, ...]) -> FamilyDraws | None:
+        if members not in self._found:
+            self._found[members] = self._draw(members)
+        return self._found[members]
 
     def take(self, rows: NDArray[np.int64]) -> Families:
         """The same families on some of the draws of the curve."""
 
-        def some(family: str) -> FamilyDraws | None:
-            whole = self.of(family)
+        def some(members: tuple[str, ...]) -> FamilyDraws | None:
+            whole = self._group(members)
             return None if whole is None else whole.take(rows)
 
-        return Families(some)
+        return Families(self._members, some)

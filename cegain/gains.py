@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cegain import formatting
-from cegain.anchors import SLOPE_SPREAD, Anchor, Measurement, draw_gain, in_floor_zone
+from cegain.anchors import SLOPE_SPREAD, Anchor, Measurement, draw_gain
 from cegain.bounds import BoundRefusal, MeasuredBound, measured_bound
-from cegain.observations import UNKNOWN_ITEMS
+from cegain.observations import UNKNOWN_ITEMS, in_floor_zone
 from cegain.records import Comparison
 from cegain.resampling import interval, quantiles, seed_for, share
 from cegain.scaling import COMPUTE_SD, SEED, FitStatus, ScalingFit, effective_items
@@ -182,7 +182,7 @@ def estimate_gain(
         slope_sd=SLOPE_SPREAD if fit.slope_sd is None else fit.slope_sd,
         seed=seed_for("gain", series.slug, model.model, comparison.variant or "", root=seed),
         slope_seed=seed_for("slope", series.slug, model.family, root=seed),
-        family=None if fit.families is None else fit.families.of(model.family),
+        family=None if fit.families is None else fit.families.of(model.model),
     )
     verdict, reason = _verdict(result.log10_gain, model.log10_compute, comparison, fit)
     if verdict is Verdict.NOT_ESTIMABLE:

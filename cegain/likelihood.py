@@ -45,6 +45,7 @@ _SPLINE_VARIANCE = 1.0 / 3.0
 # their own slope, by up to 0.3 nats; at 0.45 it is within 0.05
 _SLOPE_NODES = np.linspace(-2.7, 2.7, 13)
 _SLOPE_LOG_WEIGHTS = -0.5 * _SLOPE_NODES**2 - np.log(np.sum(np.exp(-0.5 * _SLOPE_NODES**2)))
+_FINE_NODES = np.linspace(-3.6, 3.6, 17)  # about what one family shows of its own
 MOST_SPREAD = 1.5  # of log slopes: beyond, members would leave the grid
 _LEAST_WIDTH = 0.25  # of a slope told by its family: what the nodes above can still tell
 # Multiplications in one matrix product. Larger ones are split over threads by the
@@ -341,7 +342,7 @@ def draw_shared(
         weight /= weight.sum(axis=1, keepdims=True)
         centre = np.sum(weight * at, axis=1, keepdims=True)
         width = np.sqrt(np.sum(weight * (at - centre) ** 2, axis=1, keepdims=True))
-        at = centre + np.maximum(width, _LEAST_WIDTH) * _SLOPE_NODES
+        at = centre + np.maximum(width, _LEAST_WIDTH) * _FINE_NODES
         upper = np.cumsum(_shared(some, seen, logs, step, at).reshape(rows.size, -1), axis=1)
         chosen = np.sum(upper < (uniforms[0, rows] * upper[:, -1])[:, None], axis=1)
         slope, place = np.divmod(np.minimum(chosen, upper.shape[1] - 1), 2 * half + 1)

@@ -1,7 +1,8 @@
-"""A series made ready for a likelihood: in one order and unit, its compute calibrated."""
+"""What a series shows: how sure its scores and computes are, in one order and unit."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,55 @@ UNKNOWN_ITEMS = 250.0
 HARNESS_SD = 0.005
 _LEAST_VARIANCE = 1e-3  # of one item, so that a score of exactly 0 is not certain
 
+# Noise of a score at the floor beyond that of its items, where a score a little under
+# chance says nothing about compute: the margin that makes a zone of it.
+FLOOR_ZONE_SD = 0.02
+
 OWN_SLOPE = 3  # members from which a family tells something about its own slope
+
+
+def in_floor_zone(score: float, items: float | None, chance: float) -> bool:
+    """Whether a score is too close to chance to place a model on the curve."""
+    return bool(score < floor_zone(np.array([chance]), items)[0])
+
+
+def floor_zone(floor: Floats, items: float | None) -> Floats:
+    """Scores under which a model cannot be told from one that knows nothing."""
+    n = UNKNOWN_ITEMS if items is None else items
+    error = np.sqrt(np.maximum(floor * (1.0 - floor), 0.25 / n) / n)
+    return np.asarray(floor + 3.0 * error + FLOOR_ZONE_SD)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What recorded computes with errors say of true ones: regression calibration.
+
+    Errors in x flatten a curve; shrinking each x towards the mean by its own
+    reliability undoes that. ``centre`` and ``variance`` are those of the true computes.
+    """
+
+    centre: float
+    variance: float
+
+    def expected(self, x: Floats, compute_sd: Floats) -> tuple[Floats, Floats]:
+        """True computes to be expected of recorded ones, and the error left in them."""
+        reliability = 1.0 / (1.0 + compute_sd**2 / self.variance)
+        shrunk = self.centre + reliability * (x - self.centre)
+        return np.asarray(shrunk), np.asarray(np.sqrt(reliability) * compute_sd)
+
+
+def calibration(x: Floats, compute_sd: Floats) -> Calibration:
+    """Of a series; computes that do not differ are left as they are."""
+    spread = float(np.var(x)) if x.size > 1 else 0.0
+    if spread <= 0.0:
+        return Calibration(float(np.mean(x)), np.inf)
+    true = max(spread - float(np.mean(compute_sd**2)), 0.2 * spread)
+    return Calibration(float(np.mean(x)), true)
+
+
+def calibrate_compute(x: Floats, compute_sd: Floats) -> tuple[Floats, Floats]:
+    """Recorded computes of a series as ``Calibration.expected`` gives them."""
+    return calibration(x, compute_sd).expected(x, compute_sd)
 
 
 @dataclass(frozen=True)
@@ -28,7 +77,7 @@ class Observations:
     the others stand alone. ``family`` is the index of each row in the series, ``within``
     its x minus the mean of its family.
     ``noise_levels`` are the distinct values of compute_sd among the shared rows,
-    ``noise_index`` the one each has.
+    ``noise_index`` the one each has. ``calibration`` is in the unit of ``x``.
     """
 
     origin: float
@@ -45,28 +94,14 @@ class Observations:
     largest_family: int
     noise_levels: Floats
     noise_index: NDArray[np.int64]
+    calibration: Calibration
 
 
-def calibrate_compute(x: Floats, compute_sd: Floats) -> tuple[Floats, Floats]:
-    """Replace recorded computes by their expectation given that they carry errors.
-
-    Regression calibration: errors in x flatten a curve; shrinking each x towards
-    the mean by its own reliability undoes that. Returns x and the error left.
-    """
-    spread = float(np.var(x)) if x.size > 1 else 0.0
-    if spread <= 0.0:
-        return x, compute_sd
-    true = max(spread - float(np.mean(compute_sd**2)), 0.2 * spread)
-    reliability = true / (true + compute_sd**2)
-    centre = float(np.mean(x))
-    return centre + reliability * (x - centre), np.sqrt(reliability) * compute_sd
-
-
-def observe(data: CurveData, *, family: int | None = None) -> Observations:
+def observe(data: CurveData, *, members: Collection[str] | None = None) -> Observations:
     """Put a series in a canonical order and scale, so that neither matters later.
 
-    With ``family`` only its members are kept, on the scale of the whole series and
-    with a slope of their own from two on.
+    With ``members`` only those models are kept, on the scale of the whole series and
+    with a slope of their own from two of a family on.
     """
     data.require_sound()
     known = np.isfinite(data.n_items) & (data.n_items > 0)
@@ -76,10 +111,12 @@ def observe(data: CurveData, *, family: int | None = None) -> Observations:
     x = np.round(data.log10_compute - origin, 9)
     names = np.array(data.models, dtype=str)
     order = np.lexsort((names, data.compute_sd, items, data.score, x))
-    x, compute_sd = calibrate_compute(x[order], np.round(data.compute_sd[order], 3))
+    x, compute_sd = x[order], np.round(data.compute_sd[order], 3)
+    calibrated = calibration(x, compute_sd)
+    x, compute_sd = calibrated.expected(x, compute_sd)
     own_slope = OWN_SLOPE
-    if family is not None:
-        kept, own_slope = data.family[order] == family, 2
+    if members is not None:
+        kept, own_slope = np.isin(names[order], list(members)), 2
         order, x, compute_sd = order[kept], x[kept], compute_sd[kept]
     _, first, inverse, size = np.unique(
         data.family[order], return_index=True, return_inverse=True, return_counts=True
@@ -113,4 +150,5 @@ def observe(data: CurveData, *, family: int | None = None) -> Observations:
         largest_family=int(size.max()),
         noise_levels=levels,
         noise_index=index.astype(np.int64),
+        calibration=calibrated,
     )

@@ -16,7 +16,7 @@ from cegain.anchors import SLOPE_SPREAD
 from cegain.bootstrap import draw_bootstrap
 from cegain.bounds import left_its_floor
 from cegain.curves import CurveData, CurveDraws, Floats
-from cegain.families import Families, FamilyDraws, draw_family
+from cegain.families import Families, FamilyDraws, draw_family, trained_alike
 from cegain.observations import UNKNOWN_ITEMS
 from cegain.posterior import MOST_MODELS, Posterior, draw_posterior
 from cegain.records import Arm, ComputeConfidence, Curve, Point, Series
@@ -187,7 +187,9 @@ def fit_scaling(
         links = ("logistic", "gompertz", "richards") if curve is Curve.MIXTURE else (curve.value,)
         posterior = draw_posterior(data, links=links, draws=draws, seed=own_seed)
         found, slope_sd = posterior.draws, posterior.slope_sd
-        families = Families(partial(_family, posterior, data, series.slug, seed))
+        families = Families(
+            partial(_kin, series, data), partial(_family, posterior, data, series, seed)
+        )
         weights = dict(zip(posterior.links, posterior.link_weights, strict=True))
         ess = min(posterior.effective_draws)
         trouble: list[str] = []
@@ -218,11 +220,24 @@ def fit_scaling(
     )
 
 
+def _kin(series: Series, data: CurveData, model: str) -> tuple[str, ...]:
+    """Fitted models of the same family that were trained alike, the model itself included."""
+    own = series.models[model]
+    return tuple(
+        name
+        for name in data.models
+        for other in [series.models[name]]
+        if other.family == own.family and trained_alike(other.training_tokens, own.training_tokens)
+    )
+
+
 def _family(
-    posterior: Posterior, data: CurveData, slug: str, seed: int, family: str
+    posterior: Posterior, data: CurveData, series: Series, seed: int, members: tuple[str, ...]
 ) -> FamilyDraws | None:
-    own_seed = seed_for("family", slug, family, root=seed)
-    return draw_family(posterior.draws, posterior.slope_sd, data, family, seed=own_seed)
+    if not members:
+        return None
+    own_seed = seed_for("family", series.slug, series.models[members[0]].family, root=seed)
+    return draw_family(posterior.draws, posterior.slope_sd, data, members, seed=own_seed)
 
 
 def quick_status(data: CurveData) -> FitStatus:

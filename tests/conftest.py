@@ -119,7 +119,7 @@ class RegistryFolder:
         """models.csv from name -> (family, training compute)."""
         self.models = dict(models)
         rows = "".join(
-            f"{name},Doe,{family},base,,,,{flop:.6g},reported,doe2026,Table 1,\n"
+            f"{name},Doe,{family},base,,,1e12,{flop:.6g},reported,doe2026,Table 1,\n"
             for name, (family, flop) in models.items()
         )
         self.write("scaling_fits/models.csv", MODEL_HEADER + rows)

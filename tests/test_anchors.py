@@ -12,10 +12,10 @@ from cegain.anchors import (
     Anchor,
     Measurement,
     draw_gain,
-    in_floor_zone,
     score_draws,
 )
 from cegain.curves import CurveDraws, Floats
+from cegain.observations import in_floor_zone
 
 EXACT = 1e9  # items: sampling noise is then nothing
 

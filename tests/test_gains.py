@@ -90,10 +90,10 @@ def test_some_draws_of_a_fit_give_those_draws_of_the_gain(folder: RegistryFolder
     fit = fitted(folder)
     assert fit.families is not None
     rows = np.arange(0, 1000, 3)
-    whole, part = fit.families.of("alpha"), fit.take(rows)
+    whole, part = fit.families.of("alpha-3"), fit.take(rows)
     assert whole is not None
     assert part.families is not None
-    some = part.families.of("alpha")
+    some = part.families.of("alpha-3")
     assert some is not None
     assert np.array_equal(some.log_slope, whole.log_slope[rows])
     assert part.draws is not None
@@ -144,11 +144,11 @@ def test_over_the_ceiling_there_is_no_finite_equivalent(folder: RegistryFolder) 
 
 def test_unknown_compute_is_not_estimable(folder: RegistryFolder) -> None:
     folder.edit(
-        "scaling_fits/models.csv", "alpha-3,Doe,alpha,base,,,,", "alpha-3,Doe,alpha,base,,,,#"
+        "scaling_fits/models.csv", "alpha-3,Doe,alpha,base,,,1e12,", "alpha-3,Doe,alpha,base,,,,#"
     )
     text = (folder.root / "scaling_fits/models.csv").read_text(encoding="utf-8")
     lines = [
-        "alpha-3,Doe,alpha,base,,,,,,doe2026,Table 1," if line.startswith("alpha-3,") else line
+        "alpha-3,Doe,alpha,base,,,1e12,,,doe2026,Table 1," if line.startswith("alpha-3,") else line
         for line in text.splitlines()
     ]
     folder.write("scaling_fits/models.csv", "\n".join(lines) + "\n")

@@ -3,8 +3,9 @@
 Two models of one family, trained alike on about as many tokens. Call the
 larger one an enhancement of the smaller: the true gain is the ratio of their
 computes. The whole family is left out of the curve, as it would be for a model
-nobody has seen. One estimator is told more: the scores of the family's other sizes,
-the larger sibling's excepted, as where the base model is one of several on a curve.
+nobody has seen. Two estimators are told more, as where the base model is one of several
+on a curve: the scores of all other sizes trained alike, the larger sibling's excepted,
+or of those only that are smaller than the base model.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import numpy as np
 from joblib import Parallel, delayed
 from scipy.optimize import curve_fit
 
-from cegain.anchors import Anchor, Measurement, draw_gain, in_floor_zone
+from cegain.anchors import Anchor, Measurement, draw_gain
 from cegain.curves import CurveData, Floats
-from cegain.families import draw_family
+from cegain.families import draw_family, trained_alike
+from cegain.observations import in_floor_zone
 from cegain.posterior import draw_posterior
 from cegain.resampling import generator, quantiles, seed_for
 
@@ -28,13 +30,13 @@ LEVELS = (0.5, 0.8, 0.9, 0.95)
 NEAR_CEILING = 0.985
 SMALLEST_GAIN = 0.2  # decades; closer siblings tell little
 LARGE_GAIN = 1.2
-TOKEN_TOLERANCE = 1.15
 # Two training runs of one recipe differ: standard deviation per model, in decades.
 # Siblings are two runs, an enhancement is one, so this enters here and nowhere else.
 RUN_SD = 0.15
 WORST_ERROR = 5.0  # decades; what an infinite estimate counts as
 DEFAULT_ESTIMATOR = "posterior anchor"
 OTHER_SIZES = "posterior anchor, other sizes known"
+SMALLER_SIZES = "posterior anchor, smaller sizes known"
 LEAST_SQUARES = "least-squares logistic, score anchor"
 
 
@@ -156,10 +158,7 @@ def sibling_pairs(
 def _same_recipe(one: ModelFacts, other: ModelFacts) -> bool:
     if one.family != other.family or "code" in (one.model_type, other.model_type):
         return False
-    if not one.training_tokens or not other.training_tokens:
-        return False
-    ratio = one.training_tokens / other.training_tokens
-    return 1.0 / TOKEN_TOLERANCE - 1e-9 <= ratio <= TOKEN_TOLERANCE + 1e-9
+    return trained_alike(one.training_tokens, other.training_tokens)
 
 
 def _items(data: CurveData, row: int) -> float | None:
@@ -186,7 +185,7 @@ def run_backtest(
     for pair in pairs:
         groups.setdefault((pair.series, pair.family), []).append(pair)
     done = Parallel(n_jobs=jobs)(
-        delayed(_estimate_group)(series[slug].data, tuple(group), draws, seed)
+        delayed(_estimate_group)(series[slug], tuple(group), draws, seed)
         for (slug, _), group in groups.items()
     )
     estimates = tuple(estimate for group in done for estimate in group)
@@ -194,10 +193,10 @@ def run_backtest(
 
 
 def _estimate_group(
-    data: CurveData, pairs: Sequence[SiblingPair], draws: int, seed: int
+    entry: BacktestSeries, pairs: Sequence[SiblingPair], draws: int, seed: int
 ) -> list[Estimate]:
     """All estimates for the pairs of one family on one series."""
-    slug, family = pairs[0].series, pairs[0].family
+    data, slug, family = entry.data, pairs[0].series, pairs[0].family
     rest = data.without_family(family)
     fit = draw_posterior(rest, draws=draws, seed=seed_for("backtest", slug, family, root=seed))
     invert = _least_squares(rest)
@@ -209,22 +208,30 @@ def _estimate_group(
             "seed": seed_for("backtest", *names, root=seed),
             "slope_sd": fit.slope_sd,
         }
-        kin = draw_family(
-            fit.draws,
-            fit.slope_sd,
-            data.without_model(pair.larger),
-            family,
-            seed=seed_for("backtest family", *names, root=seed),
-        )
         runs = run_noise(pair, draws, seed)
         for anchor in Anchor:
             gain = draw_gain(fit.draws, pair.measured, anchor=anchor, **how).log10_gain
             found.append(summed_up(f"{anchor} anchor", pair, gain, gain + runs))
-        gain = draw_gain(fit.draws, pair.measured, family=kin, **how).log10_gain
-        found.append(summed_up(OTHER_SIZES, pair, gain, gain + runs))
+        for name, members in _told(entry, pair).items():
+            kin_seed = seed_for("backtest family", *names, root=seed)
+            kin = draw_family(fit.draws, fit.slope_sd, data, members, seed=kin_seed)
+            gain = draw_gain(fit.draws, pair.measured, family=kin, **how).log10_gain
+            found.append(summed_up(name, pair, gain, gain + runs))
         point = invert(pair.measured.enhanced) - invert(pair.measured.baseline)
         found.append(Estimate(LEAST_SQUARES, pair, float(point), ()))
     return found
+
+
+def _told(entry: BacktestSeries, pair: SiblingPair) -> dict[str, tuple[str, ...]]:
+    """Models whose scores an estimator is told beside the curve, by estimator."""
+    own = entry.facts[pair.base]
+    others = [
+        (float(x), name)
+        for name, x in zip(entry.data.models, entry.data.log10_compute, strict=True)
+        if name != pair.larger and _same_recipe(own, entry.facts[name])
+    ]
+    smaller = tuple(name for x, name in others if x <= pair.measured.log10_compute)
+    return {OTHER_SIZES: tuple(name for _, name in others), SMALLER_SIZES: smaller}
 
 
 def run_noise(pair: SiblingPair, draws: int, root: int = 0) -> Floats:

@@ -126,8 +126,9 @@ def _replicate(
     usual = draw_bootstrap(
         data, draws=draws, seed=own_seed, weights=Weights.CASE, attenuation=False
     )
-    family = data.families[data.family[base]]
-    kin = draw_family(fit.draws, fit.slope_sd, data, family, seed=own_seed)
+    members = [data.models[row] for row in np.flatnonzero(data.family == data.family[base])]
+    kin_seed = seed_for("simulation family", *names, root=seed)
+    kin = draw_family(fit.draws, fit.slope_sd, data, members, seed=kin_seed)
     found = []
     for gain in scenario.gains:
         measured = Measurement(
