@@ -87,12 +87,14 @@ class GainDraws:
 
     ``log10_gain`` and ``base_offset`` (effective minus recorded compute of the base
     model) in decades, ``enhanced_compute`` in log10 FLOP: where the curve, without
-    the base model's offset, reaches the enhanced score.
+    the base model's offset, reaches the enhanced score. ``log_slope`` is the natural log
+    of how much faster than the average family the enhanced model climbs.
     """
 
     log10_gain: Floats
     enhanced_compute: Floats
     base_offset: Floats
+    log_slope: Floats
     at_floor: bool
 
 
@@ -236,10 +238,11 @@ def draw_gain(
         enhanced_score = measured.enhanced + shared * error + own * z_enhanced
     enhanced_score = np.clip(enhanced_score + noise * z_extra, 0.0, 1.0)
     reached = draws.log10_compute(enhanced_score)
-    log_slope = -np.asarray(slope_sd) * z_slope
+    log_slope = np.asarray(-np.asarray(slope_sd) * z_slope)
     if family is not None and family.reach > measured.log10_compute:
         # a slope seen only below the base model did not make real siblings' gains better
         log_slope = family.log_slope
     # so many decades on the average family's curve are fewer on a steeper one
     gain = _difference(reached, base, z_slope) * np.exp(-log_slope)
-    return GainDraws(gain, reached, np.asarray(base - measured.log10_compute), at_floor)
+    offset = np.asarray(base - measured.log10_compute)
+    return GainDraws(gain, reached, offset, log_slope, at_floor)

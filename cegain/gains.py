@@ -53,7 +53,8 @@ class GainEstimate:
     high end is the 95 % quantile. ``reasons`` explain a verdict that is not a plain number,
     ``flags`` are cautions. ``probabilities`` are P(CEG > 1), P(CEG > 5) and
     P(CEG > 20) over the draws, None without draws. ``draws`` are the log10 gains
-    themselves, row k resting on draw k of the curve; they are not stored.
+    themselves, row k resting on draw k of the curve; they are not stored. ``slope_sd`` is
+    how uncertain the slope is that the model's family climbs (of its natural log).
     """
 
     verdict: Verdict
@@ -68,6 +69,7 @@ class GainEstimate:
     probabilities: tuple[float, float, float] | None
     log10_compute: float | None
     draws: NDArray[np.float64] | None = None
+    slope_sd: float | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -210,6 +212,7 @@ def estimate_gain(
         (chances[0], chances[1], chances[2]),
         model.log10_compute,
         result.log10_gain,
+        float(np.std(result.log_slope)),
     )
 
 

@@ -124,16 +124,19 @@ def tau_squared_interval(y: ArrayLike, v: ArrayLike, level: float = 0.95) -> tup
 class GainToPool:
     """One gain as pooling sees it.
 
-    ``log10_gain`` with ``sd``, the standard deviation of its draws; ``series`` whose
-    curve it shares with others; ``slope_variance``, the relative variance of that
-    curve's slope (spread between families and error); ``study``, the publication.
+    ``log10_gain`` with ``sd``, the standard deviation of its draws; ``study``, the
+    publication. ``series`` has a curve whose steepness has the relative variance
+    ``curve_variance``, shared by all gains on it; ``family`` climbs a slope of its own
+    with ``family_variance``, shared by gains of that family on that series.
     """
 
     log10_gain: float
     sd: float
-    series: str
-    slope_variance: float
     study: str
+    series: str
+    curve_variance: float
+    family: str
+    family_variance: float
 
 
 @dataclass(frozen=True)
@@ -157,8 +160,8 @@ def pool_gains(
 ) -> PooledGain:
     """Pool gains whose curves are shared; refuses fewer than three independent studies.
 
-    Each gain's variance is its own part plus the part its curve's slope gives, the
-    latter proportional to the pooled mean and common to all gains on that series.
+    Each gain's variance is its own part plus what the slopes of its curve and its family
+    give, which is proportional to the pooled mean and shared with other gains.
     """
     studies = len({gain.study for gain in gains})
     if not gains:
@@ -170,12 +173,13 @@ def pool_gains(
     if studies < LEAST_STUDIES:
         words = f"only {studies} independent {'study' if studies == 1 else 'studies'}"
         return PooledGain(spread, None, words, len(gains), studies, left_out)
-    slopes = np.array([gain.slope_variance for gain in gains])
+    series = [gain.series for gain in gains]
+    curves = np.sqrt([gain.curve_variance for gain in gains])
+    families = np.sqrt([gain.family_variance for gain in gains])
+    kin = [f"{gain.series} {gain.family}" for gain in gains]
+    common = _shared(curves, series) + _shared(families, kin)
     totals = np.array([gain.sd**2 for gain in gains])
-    own = np.maximum(totals - slopes * values**2, 0.1 * totals)
-    names = np.array([gain.series for gain in gains])
-    shared = names[:, None] == names[None, :]
-    common = np.sqrt(np.outer(slopes, slopes)) * shared
+    own = np.maximum(totals - np.diag(common) * values**2, 0.1 * totals)
     mean = float(middle)
     for _ in range(_ROUNDS):
         covariance = np.diag(own) + common * mean**2
@@ -183,6 +187,12 @@ def pool_gains(
     covariance = np.diag(own) + common * mean**2
     pooled = pool(values, covariance, level=level)
     return PooledGain(spread, pooled, "", len(gains), studies, left_out)
+
+
+def _shared(sd: Floats, names: Sequence[str]) -> Floats:
+    """Covariance of what gains of one name share wholly, and others not at all."""
+    alike = np.array(names)[:, None] == np.array(names)[None, :]
+    return np.asarray(np.outer(sd, sd) * alike)
 
 
 def _checked(y: ArrayLike, v: ArrayLike) -> tuple[Floats, Floats]:

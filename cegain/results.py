@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from cegain.curves import CurveDraws, Floats
 from cegain.formatting import rounded, stored_factor
 from cegain.gains import HAS_RATIO, GainEstimate, Verdict, bound_text, statement
 from cegain.records import ComparisonRef, Enhancement
@@ -96,7 +97,8 @@ class GainRecord:
     ``interval`` ends are None where nothing bounds them; ``ratio`` is None unless
     the verdict is interpolated or extrapolated. ``sensitivity`` gives verdict and
     printed factor under other choices of the method; ``sensitive_to`` names those
-    that change the verdict or move the value by more than a factor of two.
+    that change the verdict or move the value by more than a factor of two. ``slope_sd``
+    is the uncertainty of the log slope of the model's family, None without a curve.
     """
 
     enhancement: str
@@ -128,6 +130,7 @@ class GainRecord:
     locator: str
     sensitivity: Mapping[str, tuple[str, float | None]] = field(default_factory=dict)
     sensitive_to: tuple[str, ...] = ()
+    slope_sd: float | None = None
 
     @property
     def key(self) -> str:
@@ -192,6 +195,7 @@ def fit_record(fit: ScalingFit) -> FitRecord:
         del drawn["link"]
         if fit.slope_sd is not None:
             drawn["slope_sd"] = fit.slope_sd
+        drawn["climb"] = _climb(fit.draws, fit.log10_range)
         for name, values in drawn.items():
             ends = quantiles(values, [0.05, 0.5, 0.95])
             parameters[name] = (rounded(ends[0]), rounded(ends[1]), rounded(ends[2]))
@@ -266,6 +270,7 @@ def gain_record(
             other.choice: (other.verdict.value, _factor(other.value)) for other in alternatives
         },
         sensitive_to=sensitive_to(gain, alternatives),
+        slope_sd=None if gain.slope_sd is None else round(gain.slope_sd, 3),
         inference_cost_multiplier=cost.value if cost else None,
         inference_cost_basis=cost.basis.value if cost else None,
         one_time_cost_flop=comparison.one_time_cost_flop,
@@ -274,6 +279,16 @@ def gain_record(
         source=comparison.source,
         locator=comparison.locator,
     )
+
+
+def _climb(draws: CurveDraws, span: tuple[float, float]) -> Floats:
+    """Score that each draw climbs over the middle half of its models' compute.
+
+    Unlike the parameter called slope this means the same for every link.
+    """
+    ends = np.broadcast_to(np.quantile(span, [0.25, 0.75]), (len(draws), 2))
+    low, high = draws.score(ends).T
+    return np.asarray(high - low)
 
 
 def _log10(ratio: float | None) -> float | None:

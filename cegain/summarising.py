@@ -17,10 +17,9 @@ def pool_stored(
 ) -> PooledGain:
     """Spread and mean of stored gains; unverified numbers are left out.
 
-    Bounds and gains without an interval are counted, never averaged. What gains on
-    one series share is the slope of its curve: its error, and its spread between
-    families. Both are taken whole, which is more than the draws of the gains share:
-    stored slopes also differ with the link, and families climb slopes of their own.
+    Bounds and gains without an interval are counted, never averaged. Gains on one series
+    share the error of how steeply its curve climbs, and those of one family on it also
+    what is not known of the family's own slope.
     """
     usable, left_out = [], 0
     for gain in gains:
@@ -35,15 +34,21 @@ def pool_stored(
                 log10_gain=math.log10(gain.ratio),
                 sd=max(math.log10(high / low) / _WIDTH_90, 1e-3),
                 series=gain.series,
-                slope_variance=_slope_variance(fits[gain.series]),
+                curve_variance=curve_variance(fits[gain.series]),
+                family=_family(gain, fits[gain.series]),
+                family_variance=(gain.slope_sd or 0.0) ** 2,
                 study=gain.source,
             )
         )
     return pool_gains(usable, left_out=left_out, level=level)
 
 
-def _slope_variance(fit: FitRecord) -> float:
-    """Relative variance of a curve's slope: its own error and the spread between families."""
-    low, _, high = fit.parameters["slope"]
-    spread = fit.parameters["slope_sd"][1]
-    return (math.log(high / low) / _WIDTH_90) ** 2 + spread**2
+def curve_variance(fit: FitRecord) -> float:
+    """Relative variance of how steeply a curve climbs between its models."""
+    low, _, high = fit.parameters["climb"]
+    return (math.log(high / low) / _WIDTH_90) ** 2
+
+
+def _family(gain: GainRecord, fit: FitRecord) -> str:
+    """Family of the base model, or the model itself where it is not on the curve."""
+    return next((m.family for m in fit.models if m.model == gain.model), gain.model)

@@ -131,7 +131,7 @@ def fit(made: Series, status: FitStatus = FitStatus.SOUND) -> FitRecord:
         (low, high),
         {"logistic": 1.0} if usable else {},
         800.0 if usable else None,
-        {"slope": (1.2, 1.4, 1.7), "slope_sd": (0.05, 0.1, 0.2)} if usable else {},
+        {"slope": (1.2, 1.4, 1.7), "climb": (0.32, 0.4, 0.47)} if usable else {},
         CurveGrid(
             tuple(round(x, 4) for x in grid),
             tuple(round(truth(x - 0.25), 4) for x in grid),
@@ -245,6 +245,7 @@ def stored(
         if verdict is Verdict.EXTRAPOLATED
         else {},
         sensitive_to=("score anchor",) if verdict is Verdict.EXTRAPOLATED else (),
+        slope_sd=0.1 if curve else None,
     )
 
 

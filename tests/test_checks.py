@@ -245,7 +245,9 @@ def copy_score(folder: RegistryFolder) -> None:
 def other_compute(folder: RegistryFolder) -> None:
     name = "scaling_fits/models.csv"
     flop = f"{folder.models[BASE][1]:.6g}"
-    folder.edit(name, f"{BASE},Doe,alpha,base,,,1e12,{flop}", f"{BASE},Doe,alpha,base,,1e9,1e9,{flop}")
+    folder.edit(
+        name, f"{BASE},Doe,alpha,base,,,1e12,{flop}", f"{BASE},Doe,alpha,base,,1e9,1e9,{flop}"
+    )
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,9 @@ def test_recompute_says_why_and_then_has_nothing_to_do(two_series: RegistryFolde
 def test_a_changed_compute_is_named_and_moves_only_its_gains(two_series: RegistryFolder) -> None:
     run(two_series, "recompute")
     two_series.edit(
-        "scaling_fits/models.csv", "omega-5,Doe,omega,base,,,1e12,", "omega-5,Doe,omega,base,,,1e12,2"
+        "scaling_fits/models.csv",
+        "omega-5,Doe,omega,base,,,1e12,",
+        "omega-5,Doe,omega,base,,,1e12,2",
     )
     said = run(two_series, "recompute").output.splitlines()
     assert said[0] == "fit other: a model's compute changed (omega-5)"

@@ -94,7 +94,7 @@ def test_bad_input_is_refused_in_words(y: list[float], v: list[float]) -> None:
 
 
 def test_fewer_than_three_studies_show_their_spread_only() -> None:
-    gains = [GainToPool(g, 0.2, "demo", 0.04, "doe") for g in (0.1, 0.5, 0.9)]
+    gains = [GainToPool(g, 0.2, "doe", "demo", 0.04, "alpha", 0.0) for g in (0.1, 0.5, 0.9)]
     result = pool_gains(gains, left_out=2)
     assert result.pooled is None
     assert result.refusal == "only 1 independent study"
@@ -114,10 +114,34 @@ def test_shared_slope_error_does_not_drag_the_mean_down() -> None:
             noise = random.normal(0.0, 0.15)
             value = truth * float(np.exp(slope[index % 5])) + noise
             sd = float(np.hypot(0.15, 0.2 * value))
-            gains.append(GainToPool(value, sd, f"s{index % 5}", 0.04, f"paper-{index}"))
+            curve = f"s{index % 5}"
+            gains.append(GainToPool(value, sd, f"paper-{index}", curve, 0.04, "alpha", 0.0))
         pooled = pool_gains(gains).pooled
         assert pooled is not None
         inside += pooled.interval[0] <= truth <= pooled.interval[1]
         errors.append(pooled.estimate - truth)
     assert 0.86 <= inside / 300 <= 0.97
     assert abs(float(np.mean(errors))) <= 0.03
+
+
+def test_what_a_family_climbs_is_shared_by_its_gains_alone() -> None:
+    """Against the mean of draws that share just that: curve by series, slope by family."""
+    random = np.random.default_rng(3)
+    places = [("s1", "a"), ("s1", "a"), ("s1", "b"), ("s2", "a"), ("s2", "c"), ("s3", "c")]
+    truth, own, curve_sd, family_sd = 0.6, 0.05, 0.12, 0.3
+    draws = np.empty((40000, len(places)))
+    curves = {s: random.normal(0.0, curve_sd, len(draws)) for s in ("s1", "s2", "s3")}
+    slopes = {place: random.normal(0.0, family_sd, len(draws)) for place in set(places)}
+    for column, place in enumerate(places):
+        noise = random.normal(0.0, own, len(draws))
+        draws[:, column] = truth * (1.0 + curves[place[0]] + slopes[place]) + noise
+    sds = draws.std(axis=0)
+    gains = [
+        GainToPool(truth, float(sd), f"paper-{k}", series, curve_sd**2, family, family_sd**2)
+        for k, (sd, (series, family)) in enumerate(zip(sds, places, strict=True))
+    ]
+    expected = pool(np.full(len(places), truth), np.cov(draws.T))
+    found = pool_gains(gains, level=0.95).pooled
+    assert found is not None
+    assert found.estimate == pytest.approx(expected.estimate, abs=1e-6)
+    assert found.standard_error == pytest.approx(expected.standard_error, rel=0.02)

@@ -57,7 +57,9 @@ def test_a_models_compute_changed_reaches_exactly_its_fits_and_gains(
 ) -> None:
     run(two_series)
     two_series.edit(
-        "scaling_fits/models.csv", "omega-5,Doe,omega,base,,,1e12,", "omega-5,Doe,omega,base,,,1e12,2"
+        "scaling_fits/models.csv",
+        "omega-5,Doe,omega,base,,,1e12,",
+        "omega-5,Doe,omega,base,,,1e12,2",
     )
     outcome = run(two_series)
     assert steps(outcome) == {"other": Reason.COMPUTE, OTHER: Reason.FIT}
@@ -74,7 +76,9 @@ def test_the_base_models_own_compute_reaches_its_gain(folder: RegistryFolder) ->
     folder.edit(RECORD, "model: alpha-3", "model: guest")
     run(folder)
     folder.edit(
-        "scaling_fits/models.csv", "guest,Doe,guest,base,,,1e12,1e+23", "guest,Doe,guest,base,,,1e12,3e23"
+        "scaling_fits/models.csv",
+        "guest,Doe,guest,base,,,1e12,1e+23",
+        "guest,Doe,guest,base,,,1e12,3e23",
     )
     assert steps(run(folder)) == {GAIN.replace("alpha-3", "guest"): Reason.COMPUTE}
 

@@ -36,7 +36,9 @@ def recomputed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str
     recompute(load_registry(root), date="2026-11-01")
     folder.edit("scaling_fits/demo-1/points.csv", "beta-2,0.", "beta-2,0.1")
     folder.edit(
-        "scaling_fits/models.csv", "gamma-3,Doe,gamma,base,,,1e12,", "gamma-3,Doe,gamma,base,,,1e12,2"
+        "scaling_fits/models.csv",
+        "gamma-3,Doe,gamma,base,,,1e12,",
+        "gamma-3,Doe,gamma,base,,,1e12,2",
     )
     folder.edit(RECORD, "score: 0.", "score: 0.0")
     (root / "scaling_fits/demo-0/fit.json").unlink()

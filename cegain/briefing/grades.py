@@ -23,7 +23,7 @@ from cegain.errors import Problem, RecordError
 from cegain.gains import Verdict
 from cegain.records import Checked, Comparison, Kind, ReportedBy
 from cegain.results import FitRecord, GainRecord
-from cegain.summarising import pool_stored
+from cegain.summarising import curve_variance, pool_stored
 
 WIDE = 1.0  # decades between the ends of an interval: a factor of ten
 _SEVERAL = 3  # benchmarks or models from which on disagreement can be judged
@@ -260,9 +260,8 @@ def _asymmetry(gains: Sequence[GainRecord], fits: Mapping[str, FitRecord]) -> st
     for gain in gains:
         value = math.log10(gain.ratio or 1.0)
         sd = math.log10((gain.interval[1] or 1.0) / (gain.interval[0] or 1.0)) / _WIDTH_90
-        low, _, high = fits[gain.series].parameters["slope"]
-        spread = fits[gain.series].parameters["slope_sd"][1]
-        shared = ((math.log(high / low) / _WIDTH_90) ** 2 + spread**2) * value**2
+        slopes = curve_variance(fits[gain.series]) + (gain.slope_sd or 0.0) ** 2
+        shared = slopes * value**2
         values.append(value)
         errors.append(math.sqrt(max(sd**2 - shared, 0.1 * sd**2, 1e-6)))
     precision = [1.0 / error for error in errors]
@@ -286,7 +285,7 @@ def _poolable(gains: Sequence[GainRecord], fits: Mapping[str, FitRecord]) -> lis
         and gain.ratio is not None
         and None not in gain.interval
         and gain.series in fits
-        and {"slope", "slope_sd"} <= set(fits[gain.series].parameters)
+        and "climb" in fits[gain.series].parameters
     ]
 
 
