@@ -22,7 +22,7 @@ from cegain.scale import ScaleRecord
 from cegain.scaling import FitStatus, ScalingFit
 from cegain.sensitivity import Alternative, sensitive_to
 
-FORMAT = 1
+FORMAT = 2
 
 Stored = TypeVar("Stored", "FitRecord", "GainRecord")
 _GRID_POINTS = 61

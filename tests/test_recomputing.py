@@ -130,7 +130,7 @@ def test_gain_method_raised(folder: RegistryFolder, monkeypatch: pytest.MonkeyPa
 
 def test_result_format_changed(folder: RegistryFolder) -> None:
     run(folder)
-    rewrite(store.fit_path(folder.root, "demo"), lambda t: t.replace('"format": 1', '"format": 0'))
+    rewrite(store.fit_path(folder.root, "demo"), lambda t: t.replace('"format": 2', '"format": 0'))
     rewrite(store.gains_path(folder.root), lambda t: t.replace('"format":1', '"format":0'))
     assert steps(run(folder)) == {"demo": Reason.FORMAT, GAIN: Reason.FORMAT}
 
