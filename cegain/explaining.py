@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator
 
 from cegain import formatting
-from cegain.families import LEAST_MEMBERS
+from cegain.families import reach, tells
 from cegain.records import ComparisonRef, Registry
 from cegain.results import FitRecord, GainRecord, Results
+from cegain.scaling import curve_data, kin
 
 _FEW = 4  # names that can be read in a sentence
 
@@ -74,7 +75,7 @@ def _inversion(gain: GainRecord, fit: FitRecord, registry: Registry) -> Iterator
     base = (
         f"3. The inversion. {gain.model} was trained with "
         f"{formatting.compute(gain.training_compute_flop)} FLOP (log10 = {own:.2f}). Its place on "
-        f"the curve follows from its own score and compute{_kin(gain, fit, registry)}; from there "
+        f"the curve follows from its own score and compute{_kin(gain, registry)}; from there "
         f"the same recipe would reach {formatting.score(gain.enhanced_score)} at "
     )
     if gain.ratio is None:
@@ -93,15 +94,18 @@ def _inversion(gain: GainRecord, fit: FitRecord, registry: Registry) -> Iterator
     )
 
 
-def _kin(gain: GainRecord, fit: FitRecord, registry: Registry) -> str:
-    """The part of the other sizes of its family, where the curve holds two or more."""
-    family = registry.models[gain.model].family
-    members = [fitted.model for fitted in fit.models if fitted.family == family]
-    others = [name for name in members if name != gain.model]
-    if len(members) < LEAST_MEMBERS or not others:
+def _kin(gain: GainRecord, registry: Registry) -> str:
+    """The part of the other sizes of its family, where the curve shows enough of them."""
+    series = registry.benchmarks[gain.series]
+    data = curve_data(series)
+    members = kin(series, data, gain.model)
+    if not tells(data, members):
         return ""
+    others = [name for name in members if name != gain.model]
     shown = ", ".join(others) if len(others) <= _FEW else formatting.count(len(others), "model")
-    return f" and from the other sizes of {family} ({shown}), which also tell its slope"
+    own = math.log10(gain.training_compute_flop or 1.0)
+    slope = ", which also tell how steeply it climbs" if reach(data, members) > own else ""
+    return f" and from other sizes of {registry.models[gain.model].family} ({shown}){slope}"
 
 
 def _bounds(gain: GainRecord) -> Iterator[str]:

@@ -75,8 +75,7 @@ def draw_family(
     its own (``anchors``), which is exact where the two are one measurement. A family of
     two climbs a slope of its own here, and that of all others in the fit.
     """
-    own = np.flatnonzero(np.isin(np.array(data.models, dtype=str), list(members)))
-    if sum(_off_floor(data, int(row)) for row in own) < LEAST_MEMBERS:
+    if not tells(data, members):
         return None
     seen = observe(data, members=members)
     curves = Curves(
@@ -100,9 +99,23 @@ def draw_family(
         centre=float(seen.origin + seen.x.mean()),
         offset=offset,
         log_slope=log_slope,
-        reach=float(data.log10_compute[own].max()),
+        reach=reach(data, members),
         calibration=replace(seen.calibration, centre=seen.calibration.centre + seen.origin),
     )
+
+
+def tells(data: CurveData, members: Collection[str]) -> bool:
+    """Whether enough of these models have begun to climb."""
+    return sum(_off_floor(data, int(row)) for row in _rows(data, members)) >= LEAST_MEMBERS
+
+
+def reach(data: CurveData, members: Collection[str]) -> float:
+    """Log10 compute of the largest of these models that are in ``data``, of one at least."""
+    return float(data.log10_compute[_rows(data, members)].max())
+
+
+def _rows(data: CurveData, members: Collection[str]) -> NDArray[np.int64]:
+    return np.flatnonzero(np.isin(np.array(data.models, dtype=str), list(members)))
 
 
 def _off_floor(data: CurveData, row: int) -> bool:

@@ -188,7 +188,7 @@ def fit_scaling(
         posterior = draw_posterior(data, links=links, draws=draws, seed=own_seed)
         found, slope_sd = posterior.draws, posterior.slope_sd
         families = Families(
-            partial(_kin, series, data), partial(_family, posterior, data, series, seed)
+            partial(kin, series, data), partial(_family, posterior, data, series, seed)
         )
         weights = dict(zip(posterior.links, posterior.link_weights, strict=True))
         ess = min(posterior.effective_draws)
@@ -220,7 +220,7 @@ def fit_scaling(
     )
 
 
-def _kin(series: Series, data: CurveData, model: str) -> tuple[str, ...]:
+def kin(series: Series, data: CurveData, model: str) -> tuple[str, ...]:
     """Fitted models of the same family that were trained alike, the model itself included."""
     own = series.models[model]
     return tuple(

@@ -151,6 +151,19 @@ def test_explain_walks_from_record_to_number(folder: RegistryFolder) -> None:
     for step in ("1. The record.", "2. The curve.", "3. The inversion.", "5. The verdict."):
         assert step in said
     assert "https://example.org/doe2026" in said
+    kin = "and from other sizes of alpha (alpha-1, alpha-2, alpha-4), which also tell how steeply"
+    assert kin in " ".join(said.split())
+
+
+def test_explain_names_no_sizes_whose_recipe_is_not_known_to_be_the_same(
+    folder: RegistryFolder,
+) -> None:
+    folder.edit(
+        "scaling_fits/models.csv", "alpha-3,Doe,alpha,base,,,1e12,", "alpha-3,Doe,alpha,base,,,,"
+    )
+    run(folder, "recompute")
+    said = " ".join(run(folder, "explain", "worked-examples").output.split())
+    assert "from its own score and compute; from there" in said
 
 
 def test_register_shows_the_gain_before_it_writes(folder: RegistryFolder) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -130,8 +131,8 @@ def test_gain_method_raised(folder: RegistryFolder, monkeypatch: pytest.MonkeyPa
 
 def test_result_format_changed(folder: RegistryFolder) -> None:
     run(folder)
-    rewrite(store.fit_path(folder.root, "demo"), lambda t: t.replace('"format": 2', '"format": 0'))
-    rewrite(store.gains_path(folder.root), lambda t: t.replace('"format":1', '"format":0'))
+    for path in (store.fit_path(folder.root, "demo"), store.gains_path(folder.root)):
+        rewrite(path, lambda text: re.sub(r'("format": ?)\d+', r"\g<1>0", text, count=1))
     assert steps(run(folder)) == {"demo": Reason.FORMAT, GAIN: Reason.FORMAT}
 
 
