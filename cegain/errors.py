@@ -43,10 +43,6 @@ class FitError(CegainError):
     """A curve cannot be fitted at all (a poor fit is a verdict, not an error)."""
 
 
-class StaleResultError(CegainError):
-    """A stored result does not match the records it claims to come from."""
-
-
 class StoreError(CegainError):
     """Results could not be read or written; what was stored before is intact."""
 

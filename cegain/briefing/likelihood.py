@@ -95,5 +95,4 @@ def likelihood(probability: float, scale: LikelihoodScale) -> str:
 
     Probabilities are shares of draws, so none is printed as 0 % or 100 %.
     """
-    shown = formatting.share(min(max(probability, 0.001), 0.999))
-    return f"{band_of(probability, scale).words} ({shown})"
+    return f"{band_of(probability, scale).words} ({formatting.probability(probability)})"
