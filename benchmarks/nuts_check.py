@@ -27,7 +27,7 @@ import platform
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
@@ -48,7 +48,7 @@ from scipy.stats import beta
 from cegain import posterior as engine
 from cegain.anchors import Measurement, draw_gain
 from cegain.curves import LINK_INDEX, LINKS, CurveData, CurveDraws, Floats
-from cegain.families import FamilyDraws, draw_family
+from cegain.families import FamilyDraws, draw_family, reach
 from cegain.likelihood import MOST_SPREAD
 from cegain.observations import OWN_SLOPE, observe
 from cegain.records import Registry
@@ -217,7 +217,13 @@ class LatentModel:
         variance = 1.0 / (p["family_sd"] ** -2 + np.sum(1.0 / own, axis=1))
         luck = np.random.default_rng(seed).standard_normal(variance.size)
         offset = variance * np.sum(gap / own, axis=1) + np.sqrt(variance) * luck
-        return FamilyDraws(float(seen.origin + seen.x[rows].mean()), offset, log_slope)
+        return FamilyDraws(
+            centre=float(seen.origin + seen.x[rows].mean()),
+            offset=offset,
+            log_slope=log_slope,
+            reach=reach(self.data, members(self.data, name)),
+            calibration=replace(seen.calibration, centre=seen.calibration.centre + seen.origin),
+        )
 
     def offsets(self, gap: Any, family_sd: Any, model_sd: Any) -> Any:
         """Log density of whole offsets, the part each family shares summed out."""
@@ -239,6 +245,12 @@ class LatentModel:
         found = {"curve": curve, "place": place + 0.1 * rng.standard_normal((CHAINS, share.size))}
         size = (CHAINS, seen.n_sloped_families)
         return found | ({"slopes": 0.3 * rng.standard_normal(size)} if size[1] else {})
+
+
+def members(data: CurveData, family: str) -> list[str]:
+    """Models of one family on a series, however they were trained."""
+    index = data.families.index(family)
+    return [name for name, own in zip(data.models, data.family, strict=True) if own == index]
 
 
 def by_nuts(tools: Any, data: CurveData, link: str, families: set[str], seed: int) -> Drawn:
@@ -279,7 +291,7 @@ def by_engine(data: CurveData, link: str, families: set[str], seed: int) -> Draw
     notes, seconds = {"ess": found.effective_draws[0]}, time.process_time() - began
     kin = {}
     for name in sorted(families):
-        told = draw_family(found.draws, found.slope_sd, data, name, seed=seed)
+        told = draw_family(found.draws, found.slope_sd, data, members(data, name), seed=seed)
         assert told is not None
         kin[name] = told
     return Drawn(found.draws, found.slope_sd, kin, seconds, notes)
