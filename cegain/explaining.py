@@ -98,7 +98,7 @@ def _kin(gain: GainRecord, registry: Registry) -> str:
     """The part of the other sizes of its family, where the curve shows enough of them."""
     series = registry.benchmarks[gain.series]
     data = curve_data(series)
-    members = kin(series, data, gain.model)
+    members = kin(series, gain.model)
     if not tells(data, members):
         return ""
     others = [name for name in members if name != gain.model]

@@ -15,7 +15,7 @@ from cegain.gains import GAIN_METHOD
 from cegain.records import ComparisonRef, Registry, Series
 from cegain.results import FORMAT, FitRecord, GainRecord
 from cegain.scale import LEAST_MODELS, SCALE_METHOD, Group, ScaleRecord, scale_group
-from cegain.scaling import FIT_METHOD, FitMethod
+from cegain.scaling import FIT_METHOD, FitMethod, kin
 from cegain.store import Stored, digest
 
 
@@ -30,6 +30,7 @@ class Reason(StrEnum):
     FIT_METHOD = "fit method changed"
     COMPARISON = "comparison changed"
     FIT = "the fit it rests on changed"
+    KIN = "sizes trained alike changed"
     GAIN_METHOD = "gain method changed"
     FORMAT = "result format changed"
     MISSING = "output missing"
@@ -53,6 +54,7 @@ _GAIN_REASONS = {
     "comparison": Reason.COMPARISON,
     "compute": Reason.COMPUTE,
     "fit": Reason.FIT,
+    "kin": Reason.KIN,
 }
 
 
@@ -195,11 +197,13 @@ def fit_parts(series: Series, method: FitMethod = FitMethod.POSTERIOR) -> dict[s
 def gain_parts(ref: ComparisonRef, registry: Registry, fit_print: str) -> dict[str, str]:
     """Fingerprints of everything a gain depends on, by reason."""
     model = registry.models[ref.comparison.model]
+    series = registry.benchmarks[ref.comparison.series]
     name = registry.enhancements[ref.enhancement].name
     return {
         "comparison": digest([name, ref.kind, ref.comparison.model_dump(mode="json")]),
         "compute": digest([model.training_compute_flop, model.compute_confidence, model.family]),
         "fit": fit_print,
+        "kin": digest(kin(series, model.model)),
         "method": str(GAIN_METHOD),
         "format": str(FORMAT),
     }

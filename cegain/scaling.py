@@ -187,9 +187,7 @@ def fit_scaling(
         links = ("logistic", "gompertz", "richards") if curve is Curve.MIXTURE else (curve.value,)
         posterior = draw_posterior(data, links=links, draws=draws, seed=own_seed)
         found, slope_sd = posterior.draws, posterior.slope_sd
-        families = Families(
-            partial(kin, series, data), partial(_family, posterior, data, series, seed)
-        )
+        families = Families(partial(kin, series), partial(_family, posterior, data, series, seed))
         weights = dict(zip(posterior.links, posterior.link_weights, strict=True))
         ess = min(posterior.effective_draws)
         trouble: list[str] = []
@@ -220,14 +218,19 @@ def fit_scaling(
     )
 
 
-def kin(series: Series, data: CurveData, model: str) -> tuple[str, ...]:
+def kin(series: Series, model: str) -> tuple[str, ...]:
     """Fitted models of the same family that were trained alike, the model itself included."""
     own = series.models[model]
+    if not own.training_tokens:
+        return ()
     return tuple(
-        name
-        for name in data.models
-        for other in [series.models[name]]
-        if other.family == own.family and trained_alike(other.training_tokens, own.training_tokens)
+        sorted(
+            point.model
+            for point in series.fitted_points
+            for other in [series.models[point.model]]
+            if other.family == own.family
+            and trained_alike(other.training_tokens, own.training_tokens)
+        )
     )
 
 

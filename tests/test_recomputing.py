@@ -71,6 +71,20 @@ def test_a_models_compute_changed_reaches_exactly_its_fits_and_gains(
     assert (logged["gain"], logged["date"]) == (OTHER, "2026-11-22")
 
 
+def test_training_tokens_of_a_sibling_reach_the_gain_and_not_the_fit(
+    two_series: RegistryFolder,
+) -> None:
+    # what is not known to share the recipe no longer says anything of the base model
+    run(two_series)
+    table = "scaling_fits/models.csv"
+    two_series.edit(table, "alpha-2,Doe,alpha,base,,,1e12,", "alpha-2,Doe,alpha,base,,,3e12,")
+    outcome = run(two_series)
+    assert steps(outcome) == {GAIN: Reason.KIN}
+    assert outcome.moved[0].old != outcome.moved[0].new
+    two_series.edit(table, "beta-2,Doe,beta,base,,,1e12,", "beta-2,Doe,beta,base,,,3e12,")
+    assert steps(run(two_series)) == {}
+
+
 def test_the_base_models_own_compute_reaches_its_gain(folder: RegistryFolder) -> None:
     # a base model that is not among the points of the curve
     folder.write_models({**folder.models, "guest": ("guest", 1e23)})
