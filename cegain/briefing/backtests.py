@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from cegain import formatting
+from cegain.backtest import OTHER_SIZES, SMALLER_SIZES
 from cegain.briefing import words
 from cegain.stitching.calibration import DIRECT, INDEX_ALL, INDEX_ONE
 
-# stored name of a route and of a set of cases -> the same to a reader
+# stored name of an estimator, a route and a set of cases -> the same to a reader
+_TOLD = {
+    OTHER_SIZES: "posterior anchor, told the family’s other sizes (as here where it has some)",
+    SMALLER_SIZES: "posterior anchor, told the family’s smaller sizes",
+}
 _ROUTES = {
     DIRECT: "Direct, from the benchmark’s own curve",
     INDEX_ALL: "Via index, all benchmarks of both models",
@@ -85,7 +90,8 @@ def read_backtest(document: Mapping[str, Any]) -> Backtest:
 
 def _estimator(entry: Mapping[str, Any]) -> EstimatorRow:
     level = float(entry["level"])
-    name = words.name(str(entry["name"]))
+    stored = str(entry["name"])
+    name = _TOLD.get(stored, words.name(stored))
     return EstimatorRow(
         f"{name} (the one used here)" if entry["default"] else name,
         _over_truth(entry["bias_log10"]),
