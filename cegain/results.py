@@ -286,8 +286,9 @@ def _climb(draws: CurveDraws, span: tuple[float, float]) -> Floats:
 
     Unlike the parameter called slope this means the same for every link.
     """
-    ends = np.broadcast_to(np.quantile(span, [0.25, 0.75]), (len(draws), 2))
-    low, high = draws.score(ends).T
+    quarter = (span[1] - span[0]) / 4.0
+    ends = np.array([span[0] + quarter, span[1] - quarter])
+    low, high = draws.score(np.broadcast_to(ends, (len(draws), 2))).T
     return np.asarray(high - low)
 
 
