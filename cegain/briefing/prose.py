@@ -36,6 +36,8 @@ def build_methods(view: View) -> Methods:
             "and shape.",
             "For a model with and without an enhancement, the gain is the factor by which its "
             "training compute would have to grow, by the same recipe, to reach the higher score. "
+            "Other sizes of its family that were trained alike, where they were measured, help to "
+            "say where the model stands and how fast its family improves. "
             f"Intervals hold {view.level * 100:.0f} % of the probability; ends that nothing bounds "
             "stay open.",
             "A gain is interpolated where the enhanced score falls inside the range of measured "
