@@ -34,7 +34,7 @@ SCORE_SD = (0.008, 0.5)  # score units
 SHAPE = (0.4, 0.7)
 SLOPE_SD = (0.25, 0.5)  # spread of the log slope between families
 FLOOR_SD = {"near-chance": 0.012, "fixed": 0.0, "free": 0.05}
-MOST_MODELS = 2000  # half a second per hundred; benchmarks have a few hundred
+MOST_MODELS = 2000  # about a second per hundred; benchmarks have a few hundred
 LEAST_SHARE = 0.05  # of the draws, for a link that the data speak against
 LOCATION_MARGIN = 4.0  # decades beyond the data within which the location is free
 
