@@ -27,7 +27,7 @@ import platform
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
@@ -222,7 +222,7 @@ class LatentModel:
             offset=offset,
             log_slope=log_slope,
             reach=reach(self.data, members(self.data, name)),
-            calibration=replace(seen.calibration, centre=seen.calibration.centre + seen.origin),
+            calibration=seen.calibration,
         )
 
     def offsets(self, gap: Any, family_sd: Any, model_sd: Any) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cegain.curves import LINK_INDEX, LINKS, CurveData, CurveDraws, Floats
-from cegain.observations import UNKNOWN_ITEMS, calibrate_compute
+from cegain.observations import calibrate_compute, known_items
 from cegain.resampling import Weights, cluster_weights
 from cegain.solver import FitStatus, Solution, solve
 from cegain.solver_moments import SOLVER_LINKS
@@ -136,7 +136,6 @@ class _Points:
         x, compute_sd = calibrate_compute(
             np.round(data.log10_compute[order] - origin, 9), data.compute_sd[order]
         )
-        items = data.n_items[order]
         return cls(
             tuple(data.models[i] for i in order),
             families,
@@ -145,7 +144,7 @@ class _Points:
             x,
             compute_sd,
             data.score[order],
-            np.where(np.isfinite(items) & (items > 0), items, UNKNOWN_ITEMS),
+            known_items(data.n_items[order]),
         )
 
 

@@ -205,17 +205,16 @@ class CurveData:
             faults.append(f"a model counts once (there more than once: {', '.join(twice[:3])})")
         return faults
 
+    def items_of(self, row: int) -> float | None:
+        """Items behind a score, None where they are not known."""
+        items = float(self.n_items[row])
+        return items if 0.0 < items < np.inf else None
+
     def without_family(self, family: str) -> CurveData:
         """The same data with every model of one family left out."""
-        return self._only(self.family != self.families.index(family))
-
-    def without_model(self, model: str) -> CurveData:
-        """The same data with one model left out."""
-        return self._only(np.array([name != model for name in self.models]))
-
-    def _only(self, keep: NDArray[np.bool_]) -> CurveData:
+        keep = self.family != self.families.index(family)
         names = tuple(name for name, kept in zip(self.models, keep, strict=True) if kept)
-        left = [self.families[i] for i in np.unique(self.family[keep])]
+        left = [name for name in self.families if name != family]
         index = np.array([left.index(self.families[i]) for i in self.family[keep]], dtype=np.int64)
         return CurveData(
             names,

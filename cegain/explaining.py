@@ -75,7 +75,7 @@ def _inversion(gain: GainRecord, fit: FitRecord, registry: Registry) -> Iterator
     base = (
         f"3. The inversion. {gain.model} was trained with "
         f"{formatting.compute(gain.training_compute_flop)} FLOP (log10 = {own:.2f}). Its place on "
-        f"the curve follows from its own score and compute{_kin(gain, registry)}; from there "
+        f"the curve follows from its own score and compute{_kin(gain, own, registry)}; from there "
         f"the same recipe would reach {formatting.score(gain.enhanced_score)} at "
     )
     if gain.ratio is None:
@@ -94,8 +94,8 @@ def _inversion(gain: GainRecord, fit: FitRecord, registry: Registry) -> Iterator
     )
 
 
-def _kin(gain: GainRecord, registry: Registry) -> str:
-    """The part of the other sizes of its family, where the curve shows enough of them."""
+def _kin(gain: GainRecord, own: float, registry: Registry) -> str:
+    """The part of other sizes of its family; ``own`` is the model's log10 compute."""
     series = registry.benchmarks[gain.series]
     data = curve_data(series)
     members = kin(series, gain.model)
@@ -103,7 +103,6 @@ def _kin(gain: GainRecord, registry: Registry) -> str:
         return ""
     others = [name for name in members if name != gain.model]
     shown = ", ".join(others) if len(others) <= _FEW else formatting.count(len(others), "model")
-    own = math.log10(gain.training_compute_flop or 1.0)
     slope = ", which also tell how steeply it climbs" if reach(data, members) > own else ""
     return f" and from other sizes of {registry.models[gain.model].family} ({shown}){slope}"
 

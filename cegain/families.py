@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from cegain.curves import LINKS, CurveData, CurveDraws, Floats
 from cegain.likelihood import Curves, draw_shared
-from cegain.observations import Calibration, in_floor_zone, observe
+from cegain.observations import LEAST_MEMBERS, Calibration, in_floor_zone, observe
 
-LEAST_MEMBERS = 2  # of one recipe and off the floor, before a family says anything
 TOKEN_TOLERANCE = 1.15  # between training tokens of sizes that share a recipe
 
 
@@ -100,7 +99,7 @@ def draw_family(
         offset=offset,
         log_slope=log_slope,
         reach=reach(data, members),
-        calibration=replace(seen.calibration, centre=seen.calibration.centre + seen.origin),
+        calibration=seen.calibration,
     )
 
 
@@ -119,9 +118,7 @@ def _rows(data: CurveData, members: Collection[str]) -> NDArray[np.int64]:
 
 
 def _off_floor(data: CurveData, row: int) -> bool:
-    items = float(data.n_items[row])
-    known = items if items > 0 else None  # also where it is not a number
-    return not in_floor_zone(float(data.score[row]), known, data.chance)
+    return not in_floor_zone(float(data.score[row]), data.items_of(row), data.chance)
 
 
 class Families:

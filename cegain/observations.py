@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,12 @@ _LEAST_VARIANCE = 1e-3  # of one item, so that a score of exactly 0 is not certa
 FLOOR_ZONE_SD = 0.02
 
 OWN_SLOPE = 3  # members from which a family tells something about its own slope
+LEAST_MEMBERS = 2  # of one recipe and off the floor, before gains rely on a family
+
+
+def known_items(n_items: Floats) -> Floats:
+    """Numbers of items, ``UNKNOWN_ITEMS`` where a source does not say."""
+    return np.where(np.isfinite(n_items) & (n_items > 0), n_items, UNKNOWN_ITEMS)
 
 
 def in_floor_zone(score: float, items: float | None, chance: float) -> bool:
@@ -77,7 +83,7 @@ class Observations:
     the others stand alone. ``family`` is the index of each row in the series, ``within``
     its x minus the mean of its family.
     ``noise_levels`` are the distinct values of compute_sd among the shared rows,
-    ``noise_index`` the one each has. ``calibration`` is in the unit of ``x``.
+    ``noise_index`` the one each has. ``calibration`` is in log10 FLOP.
     """
 
     origin: float
@@ -104,8 +110,7 @@ def observe(data: CurveData, *, members: Collection[str] | None = None) -> Obser
     with a slope of their own from two of a family on.
     """
     data.require_sound()
-    known = np.isfinite(data.n_items) & (data.n_items > 0)
-    items = np.where(known, data.n_items, UNKNOWN_ITEMS)
+    items = known_items(data.n_items)
     origin = float(np.median(data.log10_compute))
     # rounding makes the problem identical, bit for bit, in any unit of compute
     x = np.round(data.log10_compute - origin, 9)
@@ -116,7 +121,7 @@ def observe(data: CurveData, *, members: Collection[str] | None = None) -> Obser
     x, compute_sd = calibrated.expected(x, compute_sd)
     own_slope = OWN_SLOPE
     if members is not None:
-        kept, own_slope = np.isin(names[order], list(members)), 2
+        kept, own_slope = np.isin(names[order], list(members)), LEAST_MEMBERS
         order, x, compute_sd = order[kept], x[kept], compute_sd[kept]
     _, first, inverse, size = np.unique(
         data.family[order], return_index=True, return_inverse=True, return_counts=True
@@ -150,5 +155,5 @@ def observe(data: CurveData, *, members: Collection[str] | None = None) -> Obser
         largest_family=int(size.max()),
         noise_levels=levels,
         noise_index=index.astype(np.int64),
-        calibration=calibrated,
+        calibration=replace(calibrated, centre=calibrated.centre + origin),
     )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from types import MappingProxyType
 from typing import Annotated, Self
 
@@ -342,7 +343,7 @@ class Series:
         """Items behind a score: its own number, or else that of the series."""
         return scored.n_items or self.settings.n_items
 
-    @property
+    @cached_property
     def fitted_points(self) -> tuple[Point, ...]:
         """Points with known compute that are not excluded."""
         excluded = self.excluded

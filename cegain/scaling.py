@@ -221,8 +221,6 @@ def fit_scaling(
 def kin(series: Series, model: str) -> tuple[str, ...]:
     """Fitted models of the same family that were trained alike, the model itself included."""
     own = series.models[model]
-    if not own.training_tokens:
-        return ()
     return tuple(
         sorted(
             point.model

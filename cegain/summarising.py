@@ -9,7 +9,7 @@ from cegain.pooling import GainToPool, PooledGain, pool_gains
 from cegain.results import FitRecord, GainRecord
 
 # A central 90 % interval is this many standard deviations wide
-_WIDTH_90 = 3.29
+WIDTH_90 = 3.29
 
 
 def pool_stored(
@@ -32,7 +32,7 @@ def pool_stored(
         usable.append(
             GainToPool(
                 log10_gain=math.log10(gain.ratio),
-                sd=max(math.log10(high / low) / _WIDTH_90, 1e-3),
+                sd=max(math.log10(high / low) / WIDTH_90, 1e-3),
                 series=gain.series,
                 curve_variance=curve_variance(fits[gain.series]),
                 family=_family(gain, fits[gain.series]),
@@ -46,7 +46,7 @@ def pool_stored(
 def curve_variance(fit: FitRecord) -> float:
     """Relative variance of how steeply a curve climbs between its models."""
     low, _, high = fit.parameters["climb"]
-    return (math.log(high / low) / _WIDTH_90) ** 2
+    return (math.log(high / low) / WIDTH_90) ** 2
 
 
 def _family(gain: GainRecord, fit: FitRecord) -> str:

@@ -136,17 +136,17 @@ def sibling_pairs(
                 continue
             if families is not None and base.family not in families:
                 continue
-            if max(low, high) >= NEAR_CEILING or in_floor_zone(high, _items(data, j), data.chance):
+            if max(low, high) >= NEAR_CEILING or in_floor_zone(high, data.items_of(j), data.chance):
                 continue
             measured = Measurement(
                 log10_compute=float(data.log10_compute[i]),
                 compute_sd=float(data.compute_sd[i]),
                 baseline=low,
                 enhanced=high,
-                baseline_items=_items(data, i),
-                enhanced_items=_items(data, j),
+                baseline_items=data.items_of(i),
+                enhanced_items=data.items_of(j),
             )
-            floor = in_floor_zone(low, _items(data, i), data.chance)
+            floor = in_floor_zone(low, data.items_of(i), data.chance)
             pairs.append(
                 SiblingPair(
                     slug, base.family, data.models[i], data.models[j], gain, floor, measured
@@ -159,11 +159,6 @@ def _same_recipe(one: ModelFacts, other: ModelFacts) -> bool:
     if one.family != other.family or "code" in (one.model_type, other.model_type):
         return False
     return trained_alike(one.training_tokens, other.training_tokens)
-
-
-def _items(data: CurveData, row: int) -> float | None:
-    items = float(data.n_items[row])
-    return items if np.isfinite(items) and items > 0 else None
 
 
 def run_backtest(

@@ -23,13 +23,12 @@ from cegain.errors import Problem, RecordError
 from cegain.gains import Verdict
 from cegain.records import Checked, Comparison, Kind, ReportedBy
 from cegain.results import FitRecord, GainRecord
-from cegain.summarising import curve_variance, pool_stored
+from cegain.summarising import WIDTH_90, curve_variance, pool_stored
 
 WIDE = 1.0  # decades between the ends of an interval: a factor of ten
 _SEVERAL = 3  # benchmarks or models from which on disagreement can be judged
 _FUNNEL = 10  # estimates from which on asymmetry can be judged
 _DOUBT = 0.1  # probability under which asymmetry is believed
-_WIDTH_90 = 3.29
 
 
 class Reason(StrEnum):
@@ -259,7 +258,7 @@ def _asymmetry(gains: Sequence[GainRecord], fits: Mapping[str, FitRecord]) -> st
     values, errors = [], []
     for gain in gains:
         value = math.log10(gain.ratio or 1.0)
-        sd = math.log10((gain.interval[1] or 1.0) / (gain.interval[0] or 1.0)) / _WIDTH_90
+        sd = math.log10((gain.interval[1] or 1.0) / (gain.interval[0] or 1.0)) / WIDTH_90
         slopes = curve_variance(fits[gain.series]) + (gain.slope_sd or 0.0) ** 2
         shared = slopes * value**2
         values.append(value)
